@@ -1,0 +1,204 @@
+"""Name every file of a run once and remember what made it, so that no step works on the wrong one."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from amazon_ft.files import InputError, digest, write_json
+
+SPLITS = ("train", "validation", "test")
+RECORDED_PACKAGES = ("amazon-ft", "torch", "transformers", "trl", "peft", "datasets", "unsloth")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Name the files of one run folder."""
+
+    folder: Path
+
+    @property
+    def manifest(self) -> Path:
+        """Name the record of what made each file."""
+        return self.folder / "manifest.json"
+
+    @property
+    def products(self) -> Path:
+        """Name the cleaned catalogue."""
+        return self.folder / "products.parquet"
+
+    @property
+    def cleaning(self) -> Path:
+        """Name the counts of the cleaning: read, kept, rejected by reason."""
+        return self.folder / "cleaning.json"
+
+    @property
+    def reasoning(self) -> Path:
+        """Name the question / reasoning / response rows that a reasoning recipe trains on."""
+        return self.folder / "reasoning.jsonl"
+
+    def rows(self, split: str) -> Path:
+        """Name the Alpaca rows of `split`, one of SPLITS."""
+        return self.folder / f"{split}.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Name the folder that training works in."""
+        return self.folder / "checkpoints"
+
+    @property
+    def adapter(self) -> Path:
+        """Name the folder of the trained adapter and its tokenizer."""
+        return self.folder / "adapter"
+
+    @property
+    def training_log(self) -> Path:
+        """Name the log of losses: one JSON object a line."""
+        return self.folder / "training_log.jsonl"
+
+    @property
+    def answers(self) -> Path:
+        """Name the answers of base and tuned, one product a line."""
+        return self.folder / "answers.jsonl"
+
+    @property
+    def scores(self) -> Path:
+        """Name the scores by set and system."""
+        return self.folder / "scores.json"
+
+    @property
+    def page(self) -> Path:
+        """Name the comparison page."""
+        return self.folder / "comparison.html"
+
+
+def manifest(run: Run) -> dict[str, Any]:
+    """Read what made each file of `run`; an empty record where there is none yet."""
+    if not run.manifest.exists():
+        return {"recipe": None, "steps": {}}
+    try:
+        return dict(json.loads(run.manifest.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise InputError(f"{run.manifest} is not JSON ({error}): choose another run folder.") from error
+
+
+def claim(run: Run, recipe: Mapping[str, Any]) -> None:
+    """Bind `run` to a recipe, given as plain values.
+
+    Raises InputError if the folder belongs to another recipe or to other values of it.
+    """
+    record = manifest(run)
+    plain = json.loads(json.dumps(recipe))
+    if record["recipe"] is None:
+        write_json(run.manifest, {**record, "recipe": plain})
+    elif record["recipe"] != plain:
+        difference = "; ".join(_differences(record["recipe"], plain))
+        raise InputError(
+            f"run folder {run.folder} belongs to another recipe ({difference}): choose another run folder."
+        )
+
+
+def once(
+    run: Run,
+    step: str,
+    *,
+    inputs: Sequence[Path],
+    settings: Mapping[str, Any],
+    outputs: Sequence[Path],
+    work: Callable[[], object],
+) -> bool:
+    """Do a step that is not done yet and record it; return whether it was done now.
+
+    A step is done when the manifest holds it with the same inputs and settings and its outputs are unchanged.
+    Raises InputError if an input is missing or not what its own step wrote, or if the step was done otherwise.
+    """
+    record = manifest(run)
+    asked = {"inputs": _checked(run, record, inputs), "settings": json.loads(json.dumps(settings))}
+    if step in record["steps"] and _is_done(run, step, record["steps"][step], asked, outputs):
+        return False
+    started = time.monotonic()
+    work()
+    done = {
+        **asked,
+        "outputs": {path.name: digest(path) for path in outputs},
+        "seconds": round(time.monotonic() - started, 1),
+        "versions": _versions(),
+        "commit": _commit(),
+    }
+    record = manifest(run)
+    write_json(run.manifest, {**record, "steps": {**record["steps"], step: done}})
+    return True
+
+
+def _checked(run: Run, record: Mapping[str, Any], inputs: Sequence[Path]) -> dict[str, str]:
+    written = {name: (step, hash_) for step, done in record["steps"].items() for name, hash_ in done["outputs"].items()}
+    hashes = {}
+    for path in inputs:
+        if not path.exists():
+            raise InputError(f"{path} is missing: do the step that makes it first, or check the path.")
+        hashes[path.name] = digest(path)
+        step, expected = written.get(path.name, ("", ""))
+        if path.parent == run.folder and step and expected != hashes[path.name]:
+            raise InputError(
+                f"{path} is not the file that step '{step}' wrote: delete it and do that step again, "
+                "or choose another run folder."
+            )
+    return hashes
+
+
+def _is_done(run: Run, step: str, done: Mapping[str, Any], asked: Mapping[str, Any], outputs: Sequence[Path]) -> bool:
+    differences = [difference for key in ("inputs", "settings") for difference in _differences(done[key], asked[key])]
+    if differences:
+        raise InputError(
+            f"step '{step}' of run folder {run.folder} was done otherwise ({'; '.join(differences)}): "
+            "choose another run folder, so that nothing already made is lost."
+        )
+    for path in outputs:
+        if path.exists() and digest(path) != done["outputs"].get(path.name):
+            raise InputError(f"{path} has changed since step '{step}' wrote it: move it away to have it made again.")
+    return all(path.exists() for path in outputs)
+
+
+def _differences(old: Any, new: Any, at: str = "") -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(key for key in new if key not in old)]:
+            yield from _differences(old.get(key), new.get(key), f"{at}.{key}".lstrip("."))
+    elif old != new:
+        yield f"{at} was {_short(old)}, now {_short(new)}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 48 else f"{text[:45]}..."
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in RECORDED_PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _commit() -> str | None:
+    package = Path(__file__).parent
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(package), "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return answer.stdout.strip()

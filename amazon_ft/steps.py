@@ -1,0 +1,238 @@
+"""The road's steps: each takes a run folder, does one thing once, and leaves files that the next one checks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm.auto import tqdm
+
+from amazon_ft import cleaning, products, prompts
+from amazon_ft.cleaning import Funnel
+from amazon_ft.files import InputError, cache, read_jsonl, replacing, write_json, write_jsonl, write_text
+from amazon_ft.products import Product
+from amazon_ft.prompts import Example
+from amazon_ft.recipes import Lora, Recipe, Training
+from amazon_ft.runs import SPLITS, Run, claim, manifest, once
+
+if TYPE_CHECKING:
+    from amazon_ft.generation import Answer
+
+BUNDLED = "bundled"
+QUESTIONS = 96  # asked of each set in a comparison
+
+
+def clean(run: Run, source: str = BUNDLED) -> dict[str, Any]:
+    """Clean a catalogue, a path or the bundled one, into products.parquet and return the counts.
+
+    Raises InputError if there is no usable product in it.
+    """
+    path = bundled_catalogue() if source == BUNDLED else Path(source)
+    done = once(
+        run,
+        "clean",
+        inputs=[path],
+        settings={"rules": [rule.name for rule in cleaning.RULES], "shortest": cleaning.SHORTEST_CONTENT},
+        outputs=[run.products, run.cleaning],
+        work=lambda: _clean(run, path),
+    )
+    counts: dict[str, Any] = json.loads(run.cleaning.read_text(encoding="utf-8"))
+    _say("clean", done, f"{counts['read']} rows read, {counts['kept']} products kept, in {run.products}")
+    return counts
+
+
+def format_rows(run: Run, recipe: Recipe) -> dict[str, int]:
+    """Write the recipe's Alpaca rows for training, validation and test, and return how many of each."""
+    claim(run, recipe.as_dict())
+    done = once(
+        run,
+        "format",
+        inputs=[run.products, *([run.reasoning] if recipe.with_reasoning else [])],
+        settings={},
+        outputs=[run.rows(split) for split in SPLITS],
+        work=lambda: _format(run, recipe),
+    )
+    numbers = {split: len(rows(run, split)) for split in SPLITS}
+    _say("format", done, ", ".join(f"{number} {split} rows" for split, number in numbers.items()))
+    return numbers
+
+
+def train(run: Run, recipe: Recipe) -> list[dict[str, float]]:
+    """Train the recipe's adapter on the rows of `run` and return the training log.
+
+    Raises InputError for a recipe that a hosted job trains.
+    """
+    claim(run, recipe.as_dict())
+    training, lora = _local(recipe)
+    from amazon_ft.models import fingerprint
+    from amazon_ft.training import read_log
+
+    done = once(
+        run,
+        "train",
+        inputs=[run.rows("train"), run.rows("validation")],
+        settings={"weights": fingerprint(recipe.base_model)},
+        outputs=[run.adapter, run.training_log],
+        work=lambda: _train(run, recipe, training, lora),
+    )
+    log = read_log(run.training_log)
+    _say("train", done, f"{int(log[-1]['step'])} steps, adapter in {run.adapter}")
+    return log
+
+
+def compare(run: Run, recipe: Recipe, questions: int = QUESTIONS) -> dict[str, Any]:
+    """Ask base and tuned the same questions about seen and unseen products, score them, and write the page."""
+    claim(run, recipe.as_dict())
+    done = once(
+        run,
+        "compare",
+        inputs=[run.rows("train"), run.rows("test"), run.adapter],
+        settings={"questions": questions},
+        outputs=[run.answers, run.scores, run.page],
+        work=lambda: _compare(run, recipe, questions),
+    )
+    _say("compare", done, f"scores in {run.scores}, page in {run.page}")
+    return dict(json.loads(run.scores.read_text(encoding="utf-8")))
+
+
+def ask(run: Run, recipe: Recipe, question: str) -> dict[str, Answer]:
+    """Ask base and tuned one question in the user's own words."""
+    claim(run, recipe.as_dict())
+    _local(recipe)
+    if not run.adapter.exists():
+        raise InputError(f"{run.adapter} is missing: do the step 'train' first.")
+    from amazon_ft import generation, models
+
+    loaded = models.load(recipe.base_model, adapter=run.adapter)
+    answers = generation.base_and_tuned(loaded, recipe, [prompts.free_question(question, recipe.asked)])
+    return {system: given[0] for system, given in answers.items()}
+
+
+def demo(run: Run, recipe: Recipe, source: str = BUNDLED) -> Path:
+    """Walk the whole road and return the path of the page."""
+    clean(run, source)
+    format_rows(run, recipe)
+    train(run, recipe)
+    compare(run, recipe)
+    return run.page
+
+
+def bundled_catalogue() -> Path:
+    """Write the bundled catalogue to the cache, if it is not there, and return its path."""
+    from amazon_ft.sample import catalogue
+
+    path, text = cache() / "bundled" / "trn.json", "".join(catalogue.lines())
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)
+    return path
+
+
+def rows(run: Run, split: str) -> list[Example]:
+    """Read the rows that format_rows wrote for `split`."""
+    return [Example(**row) for row in read_jsonl(run.rows(split))]
+
+
+def _clean(run: Run, path: Path) -> None:
+    funnel = Funnel()
+    lines = tqdm(products.read(path), desc="clean", unit=" rows")
+    products.write(run.products, _some(cleaning.clean(lines, funnel), path, funnel))
+    write_json(run.cleaning, funnel.as_dict())
+
+
+def _some(kept: Iterator[Product], path: Path, funnel: Funnel) -> Iterator[Product]:
+    yield from kept
+    if not funnel.kept:
+        raise InputError(f"no usable product in {path}: of {funnel.read} rows, {dict(funnel.rejected)} were rejected.")
+
+
+def _format(run: Run, recipe: Recipe) -> None:
+    reasoning = {row["uid"]: row for row in read_jsonl(run.reasoning)} if recipe.with_reasoning else {}
+    usable = (
+        product for product in products.load(run.products) if not recipe.with_reasoning or product.uid in reasoning
+    )
+    sizes = {split: recipe.rows if split == "train" else recipe.held_out_rows for split in SPLITS}
+    for split, chosen in products.sample(usable, sizes).items():
+        examples = [prompts.example(product, recipe.asked, with_context=recipe.with_context) for product in chosen]
+        if recipe.with_reasoning:
+            examples = [prompts.reasoned(example, reasoning[example.source]) for example in examples]
+        write_jsonl(run.rows(split), map(asdict, examples))
+
+
+def _train(run: Run, recipe: Recipe, training: Training, lora: Lora) -> None:
+    from amazon_ft import models
+    from amazon_ft.training import train
+
+    loaded = models.add_adapter(models.load(recipe.base_model), lora, training.seed)
+    train(
+        loaded,
+        training,
+        recipe.template,
+        rows(run, "train"),
+        rows(run, "validation"),
+        log=run.training_log,
+        work=run.checkpoints,
+    )
+    with replacing(run.adapter) as folder:
+        models.save(loaded, folder)
+
+
+def _compare(run: Run, recipe: Recipe, questions: int) -> None:
+    from amazon_ft import generation, models
+
+    loaded = models.load(recipe.base_model, adapter=run.adapter)
+    asked = [("seen", row) for row in rows(run, "train")[:questions]]
+    asked += [("unseen", row) for row in rows(run, "test")[:questions]]
+    answers = generation.base_and_tuned(loaded, recipe, [row for _, row in asked])
+    titles = {product.uid: product.title for product in products.load(run.products)}
+    table = [
+        {
+            "set": set_,
+            "source": row.source,
+            "title": titles.get(row.source, row.source),
+            "question": row.input or row.instruction,
+            "reference": prompts.neutral(row.output),
+            **{system: asdict(given[place]) for system, given in answers.items()},
+        }
+        for place, (set_, row) in enumerate(asked)
+    ]
+    write_jsonl(run.answers, table)
+    _write_page(run, recipe, table)
+
+
+def _write_page(run: Run, recipe: Recipe, table: list[dict[str, Any]]) -> None:
+    from amazon_ft import comparison, plots
+    from amazon_ft.evaluation import score_table
+    from amazon_ft.training import read_log
+
+    scores = score_table(table)
+    write_json(run.scores, scores)
+    pictures = {
+        "scores": plots.svg(plots.score_bars(scores)),
+        "loss": plots.svg(plots.loss_curve(read_log(run.training_log))),
+    }
+    write_text(run.page, comparison.page(table, scores, pictures, _about(run, recipe)))
+
+
+def _about(run: Run, recipe: Recipe) -> dict[str, str]:
+    steps = manifest(run)["steps"]
+    counts = json.loads(run.cleaning.read_text(encoding="utf-8"))
+    return {
+        "Recipe": recipe.name,
+        "Base model": recipe.base_model,
+        "Catalogue": f"{', '.join(steps['clean']['inputs'])}: {counts['kept']} of {counts['read']} rows kept",
+        "Training": f"{len(rows(run, 'train'))} rows, {steps['train']['seconds']} seconds",
+        "Seed": str(_local(recipe)[0].seed),
+    }
+
+
+def _local(recipe: Recipe) -> tuple[Training, Lora]:
+    if isinstance(recipe.training, Training) and recipe.lora is not None:
+        return recipe.training, recipe.lora
+    raise InputError(f"recipe {recipe.name!r} is trained by a hosted job, not on this machine: choose a local recipe.")
+
+
+def _say(step: str, done: bool, what: str) -> None:
+    print(f"{step}: {what}{'' if done else ' (already done)'}")
