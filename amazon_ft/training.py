@@ -138,16 +138,12 @@ class _Log(TrainerCallback):  # type: ignore[misc]
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **kwargs: Any) -> None:
         """Append what the trainer measured at this step."""
-        kept = {key: logs[key] for key in ("loss", "learning_rate", "eval_loss") if key in logs}
+        kept: dict[str, float] = {key: logs[key] for key in ("loss", "learning_rate", "eval_loss") if key in logs}
         if not kept:
             return
-        tokens = {"tokens": int(logs["num_tokens"])} if "num_tokens" in logs else {}
-        line = {
-            "step": state.global_step,
-            **kept,
-            **tokens,
-            "seconds": round(time.monotonic() - self._started, 2),
-        }
+        line = {"step": state.global_step, **kept, "seconds": round(time.monotonic() - self._started, 2)}
+        if "num_tokens" in logs:
+            line["tokens"] = int(logs["num_tokens"])
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         if "loss" in logs:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
+from operator import attrgetter
 from random import Random
 from string import ascii_uppercase, digits
 
@@ -16,8 +17,8 @@ from amazon_ft.sample.words import Category, categories, draw, names, sentence, 
 TITLE_LENGTHS = range(15, 71)
 CONTENT_LENGTHS = range(60, 176)  # leaves room for an oddity below the 220 characters promised
 BOOKS = 1 / 3
-SAME_TITLE = 0.015  # each makes two products with one title
-SIBLING = 0.07  # each makes a family of two or more
+SAME_TITLE = 0.012  # each makes two products with one title
+SIBLING = 0.05  # each makes a family of two or more
 VARIES = ("colour", "size", "pieces", "volume", "pack")
 DUPLICATES = 0.012  # of all rows
 BLANK_UIDS = 0.03  # of all rows, and only of junk, so that every true product keeps its name
@@ -46,25 +47,13 @@ def products(number: int = 480, seed: int = 3407) -> list[Product]:
 
 
 def rows(number: int = 480, seed: int = 3407) -> Iterator[dict[str, object]]:
-    """Yield the products as scraped, in their order, with about as many rows of junk among them."""
-    rng, seen = Random(f"{seed} rows"), set[str]()
-    truth = _truth(number, seed, seen)
-    total = round(number / (1 - DUPLICATES - sum(junk.share for junk in JUNK)))
-    scraped = _soiled(truth, rng)
-    twice = [_later(placed, rng) for placed in rng.sample(scraped, round(DUPLICATES * total))]
-    everything = [*scraped, *_junk(total, number, seed, seen, rng), *twice]
-    related = Random(f"{seed} targets")
-    targets = {placed.row: _targets(len(everything), related) for placed in everything}
-    for placed in sorted(everything, key=lambda placed: placed.place):
-        row = placed.row
-        indices, weights = targets[row]
-        yield {
-            "uid": row.uid,
-            "title": row.title,
-            "content": row.content,
-            "target_ind": list(indices),
-            "target_rel": list(weights),
-        }
+    """Yield the products as scraped, in their order, with almost as many rows of junk among them."""
+    scraped = _scraped(number, seed)
+    rng = Random(f"{seed} targets")
+    related = {row: _related(len(scraped), rng) for row in scraped}  # by row, so that equal rows stay equal
+    for row in scraped:
+        targets = related[row]
+        yield asdict(row) | {"target_ind": list(targets), "target_rel": [1.0] * len(targets)}
 
 
 def lines(number: int = 480, seed: int = 3407) -> Iterator[str]:
@@ -73,16 +62,25 @@ def lines(number: int = 480, seed: int = 3407) -> Iterator[str]:
         yield json.dumps(row, ensure_ascii=False) + "\n"
 
 
+def _scraped(number: int, seed: int) -> list[Product]:
+    rng, seen = Random(f"{seed} rows"), set[str]()
+    soiled = _soiled(_truth(number, seed, seen), rng)
+    total = round(number / (1 - DUPLICATES - sum(junk.share for junk in JUNK)))
+    again = [_later(placed, rng) for placed in rng.sample(soiled, round(DUPLICATES * total))]
+    placed = [*soiled, *_junk(total, number, seed, seen, rng), *again]
+    return [each.row for each in sorted(placed, key=attrgetter("place"))]
+
+
 def _truth(number: int, seed: int, seen: set[str]) -> list[Placed]:
     truth = [
         Placed(place + (rank + 0.5) / size, product)
         for place, size in enumerate(_sizes(number))
         for rank, product in enumerate(islice(_invented(place, Random(f"{seed} {place}"), seen), size))
     ]
-    for rank, oddity in enumerate(words()["oddities"], start=1):
-        for odd in range(rank * number // 5, min(number, rank * number // 5 + 1)):
-            row = truth[odd].row
-            truth[odd] = replace(truth[odd], row=replace(row, content=row.content + oddity))
+    step = number // 5
+    for odd, oddity in zip(range(step, number, max(1, step)), words()["oddities"], strict=False):
+        row = truth[odd].row
+        truth[odd] = replace(truth[odd], row=replace(row, content=row.content + oddity))
     return truth
 
 
@@ -140,7 +138,7 @@ def _uid(place: int, rng: Random) -> str:
 def _soiled(clean: list[Placed], rng: Random) -> list[Placed]:
     soiled = [placed.row for placed in clean]
     for dirt in DIRT:
-        soiled = soil(soiled, dirt, rng) if soiled else soiled
+        soiled = soil(soiled, dirt, rng)
     return [replace(placed, row=row) for placed, row in zip(clean, soiled, strict=True)]
 
 
@@ -167,6 +165,5 @@ def _later(placed: Placed, rng: Random) -> Placed:
     return replace(placed, place=rng.uniform(placed.place, int(placed.place) + 1))
 
 
-def _targets(total: int, rng: Random) -> tuple[list[int], list[float]]:
-    indices = sorted(rng.sample(range(total), min(total, rng.randrange(1, 9))))
-    return indices, [1.0] * len(indices)
+def _related(total: int, rng: Random) -> list[int]:
+    return sorted(rng.sample(range(total), min(total, rng.randrange(1, 9))))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from random import Random
+from string import digits
 from typing import Any
 
 # Titles write these with capitals, sentences without.
@@ -17,7 +18,7 @@ COMMON = ("noun", "colour", "material", "topic", "skill", "oil", "pieces", "ordi
 
 @dataclass(frozen=True)
 class Category:
-    """Hold the facts a kind of product may have, and the pairs of title and description shapes that name them."""
+    """Hold the facts a kind of product may have, and the (title, description) shapes that name them."""
 
     name: str
     fields: Mapping[str, tuple[str, ...]]
@@ -58,7 +59,7 @@ def draw(fields: Mapping[str, tuple[str, ...]], wanted: list[str], rng: Random) 
 
 def sentence(shape: str, facts: Mapping[str, str]) -> str:
     """Fill a shape as running text: common words in small letters, the first letter of the text a capital."""
-    small = {name: fact.lower() if name in COMMON else fact for name, fact in facts.items()}
+    small = {name: fact.lower() if name.rstrip(digits) in COMMON else fact for name, fact in facts.items()}
     text = shape.format_map(small)
     return text[0].upper() + text[1:]
 
