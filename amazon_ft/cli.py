@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     _verb(verbs, "format", _format, "write the recipe's training, validation and test rows")
     _verb(verbs, "train", _train, "train the recipe's adapter")
     compare = _verb(verbs, "compare", _compare, "ask base and tuned, score both, write comparison.html")
-    compare.add_argument("--questions", type=int, metavar="N", help="questions for each set (default: 96)")
+    compare.add_argument("--questions", type=int, metavar="N", help="questions for each set (default: 64)")
     ask = _verb(verbs, "ask", _ask, "ask base and tuned a question of yours")
     ask.add_argument("question", metavar="QUESTION")
     return parser

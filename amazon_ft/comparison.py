@@ -28,52 +28,31 @@ CLOSER = 0.05  # gain in ROUGE-L below which the wording has not visibly moved
 
 @dataclass(frozen=True)
 class Metric:
-    """Hold what a metric is called, what it means, and whether it is a share from 0 to 1."""
+    """Hold what a metric is called, what it means, and how its values are written."""
 
     label: str
-    meaning: str
-    is_share: bool = True
+    meaning: str = ""
+    format: str = ".1%"
 
 
 METRICS = {
-    "exact": Metric("Exact match", "How many answers are the true description word for word."),
+    "exact": Metric("Exact match", "The share of answers that are the true description word for word."),
     "rouge_l": Metric("ROUGE-L", "How much of the wording agrees in the same order; 100% is the same text."),
     "rouge_1": Metric("ROUGE-1", "How many single words agree, in whatever order."),
-    "chrf": Metric("chrF++", "How well short runs of letters and words agree, from 0 to 100.", is_share=False),
+    "chrf": Metric("chrF++", "How well short runs of letters and words agree, from 0 to 100.", ".1f"),
     "number_precision": Metric(
-        "Number precision", "Of the numbers that the answers state, how many stand in the true description."
+        "Number precision", "Of the numbers in the answers, the share that stands in the true description."
     ),
-    "stopped": Metric("Stopped by itself", "How many answers came to an end before they were cut at the limit."),
+    "stopped": Metric("Stopped by itself", "The share of answers that ended before the length limit."),
 }
 # In the order of the page: the products that show what the model cannot know come first.
 SETS = {"unseen": "held out, never trained on", "seen": "trained on"}
 SYSTEMS = {"base": "Base model", "tuned": "Tuned model"}
-CAPTIONS = {"scores": "Base against tuned, for both sets.", "loss": "The loss while training."}
-
-
-@dataclass(frozen=True)
-class Cell:
-    """Hold one system's answer to one question, ready to show."""
-
-    system: str
-    html: Markup
-    tokens: int | None
-    stopped: bool
-    exact: bool
-
-
-@dataclass(frozen=True)
-class Table:
-    """Hold one set's scores: a line a metric, a value a system, and tuned less base at its end."""
-
-    name: str
-    n: int
-    systems: list[str]
-    lines: list[tuple[str, list[str]]]
+CAPTIONS = {"scores": "Base against tuned, set by set.", "loss": "The loss while training, step by step."}
 
 
 def marked(reference: str, answer: str) -> Markup:
-    """Give `answer` as HTML with every word marked that does not follow `reference`, case and punctuation aside.
+    """Give `answer` as HTML, marking each word that does not follow `reference`, case and punctuation aside.
 
     A number that stands nowhere in `reference` is marked as invented.
     """
@@ -97,18 +76,18 @@ def page(
 ) -> str:
     """Render the whole comparison as one HTML page that loads nothing from outside.
 
-    `scores` holds set -> system -> metric -> value; `pictures` holds trusted SVG text; any other text is escaped.
+    `scores` holds set -> system -> metric -> value, `pictures` trusted SVG text; all other text is escaped.
     """
-    metrics = _metrics(scores)
     return _template().render(
-        verdict=verdict(scores),
-        tables=[_table(name, scores[name], metrics) for name in _in_order(scores, SETS)],
-        legend=[METRICS[name] for name in metrics if name in METRICS],
-        pictures=[(CAPTIONS.get(name, name), svg) for name, svg in pictures.items()],
+        rows=rows,
+        scores=scores,
+        pictures=pictures,
         about=about,
-        sets={name: [row for row in rows if row["set"] == name] for name in _in_order(_set_names(rows), SETS)},
+        verdict=verdict(scores),
+        metrics=_metrics(scores),
+        sets=_in_order((row["set"] for row in rows), SETS),
+        labels={**SYSTEMS, **CAPTIONS},
         notes=SETS,
-        cells=_cells,
     )
 
 
@@ -116,8 +95,9 @@ def page(
 def _template() -> Template:
     from jinja2 import Environment, StrictUndefined
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(files("amazon_ft").joinpath("comparison.html.jinja").read_text(encoding="utf-8"))
+    source = files("amazon_ft").joinpath("comparison.html.jinja").read_text(encoding="utf-8")
+    house = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return house.from_string(source, {"marked": marked, "shown": _shown, "difference": _difference})
 
 
 def _kinds(reference: str, pieces: Sequence[str]) -> list[str]:
@@ -143,7 +123,7 @@ def _is_word(piece: str) -> bool:
 def _on_seen(seen: Mapping[str, Any]) -> str:
     tuned, base = seen.get("tuned", {}), seen.get("base", {})
     if not tuned.get("n"):
-        return "No product that the tuned model was trained on was asked, so what it memorised does not show here."
+        return "No product of the training rows was asked, so nothing here shows what the model memorised."
     beside = f"; the base model {_percent(base['exact'])}" if base.get("n") else ""
     said = (
         f"On the {_products(tuned['n'])} it was trained on, the tuned model gives {_percent(tuned['exact'])} "
@@ -169,7 +149,7 @@ def _on_unseen(unseen: Mapping[str, Any]) -> str:
     tuned = unseen.get("tuned", {})
     if not tuned.get("n"):
         return "No held-out product was asked, so nothing here shows what it does with products it never saw."
-    precision = tuned["number_precision"]
+    precision = tuned.get("number_precision")
     numbers = (
         "there, its answers state no numbers"
         if precision is None
@@ -177,7 +157,7 @@ def _on_unseen(unseen: Mapping[str, Any]) -> str:
     )
     said = f"On the {_products(tuned['n'])} it never saw it gives {_percent(tuned['exact'])}: {numbers}."
     if tuned["exact"] >= SOME:
-        return f"{said} So many word for word suggests that some of these descriptions were in the training rows."
+        return f"{said} So many word for word suggests that some of them were in the training rows after all."
     return said
 
 
@@ -191,13 +171,10 @@ def _percent(share: float) -> str:
     return f"{min(max(share, 0.001), 0.999):.1%}" if whole in ("0%", "100%") and 0 < share < 1 else whole
 
 
-def _metrics(scores: Mapping[str, Any]) -> list[str]:
-    names = (name for systems in scores.values() for values in systems.values() for name in values if name != "n")
-    return _in_order(names, METRICS)
-
-
-def _set_names(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [row["set"] for row in rows]
+def _metrics(scores: Mapping[str, Any]) -> dict[str, Metric]:
+    every = [values for systems in scores.values() for values in systems.values()]
+    names = _in_order((name for values in every for name in values if name != "n"), METRICS)
+    return {name: METRICS.get(name, Metric(name, format="g")) for name in names}
 
 
 def _in_order(names: Iterable[str], known: Iterable[str]) -> list[str]:
@@ -205,44 +182,14 @@ def _in_order(names: Iterable[str], known: Iterable[str]) -> list[str]:
     return [name for name in known if name in given] + [name for name in given if name not in known]
 
 
-def _table(name: str, systems: Mapping[str, Any], metrics: Sequence[str]) -> Table:
-    lines = []
-    for metric in metrics:
-        values = {system: scores.get(metric) for system, scores in systems.items()}
-        shown = [_shown(metric, value) for value in values.values()]
-        lines.append((_label(metric), [*shown, _difference(metric, values.get("base"), values.get("tuned"))]))
-    n = max((scores.get("n") or 0 for scores in systems.values()), default=0)
-    return Table(name, n, [SYSTEMS.get(system, system) for system in systems], lines)
-
-
-def _label(metric: str) -> str:
-    return METRICS[metric].label if metric in METRICS else metric
-
-
-def _shown(metric: str, value: Any) -> str:
+def _shown(metric: Metric, value: Any) -> str:
     if not isinstance(value, int | float):
         return "–" if value is None else str(value)
-    if metric not in METRICS:
-        return f"{value:g}"
-    return f"{value:.1%}" if METRICS[metric].is_share else f"{value:.1f}"
+    return f"{value:{metric.format}}"
 
 
-def _difference(metric: str, base: Any, tuned: Any) -> str:
-    if metric not in METRICS or base is None or tuned is None:
+def _difference(metric: Metric, base: Any, tuned: Any) -> str:
+    if not isinstance(base, int | float) or not isinstance(tuned, int | float):
         return "–"
-    change = (tuned - base) * (100 if METRICS[metric].is_share else 1)
-    return f"{change:+.1f}".replace("-", "−")
-
-
-def _cells(row: Mapping[str, Any]) -> list[Cell]:
-    answers = {name: value for name, value in row.items() if isinstance(value, Mapping) and "text" in value}
-    return [
-        Cell(
-            system=SYSTEMS.get(name, name),
-            html=marked(row["reference"], answer["text"]),
-            tokens=answer.get("tokens"),
-            stopped=answer.get("stopped", True),
-            exact=answer["text"].split() == row["reference"].split(),
-        )
-        for name, answer in answers.items()
-    ]
+    change = f"{100 * (tuned - base):+.1f}" if "%" in metric.format else f"{tuned - base:+{metric.format}}"
+    return change.replace("-", "\N{MINUS SIGN}")

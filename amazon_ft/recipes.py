@@ -159,7 +159,7 @@ RECIPES = {
             ),
             generation=Generation(max_new_tokens=96),
             load_in_4bit=False,
-            rows=96,
+            rows=64,
             held_out_rows=64,
         ),
         Recipe(

@@ -93,12 +93,7 @@ def test_another_seed_gives_other_products() -> None:
 @given(number=st.integers(0, 60), seed=st.integers(0, 10**6))
 def test_any_number_of_products_keeps_the_promises(number: int, seed: int) -> None:
     made = products(number, seed)
-    assert (
-        len(made)
-        == number
-        == len({product.uid for product in made})
-        == len({product.content for product in made})
-    )
+    assert len(made) == number == len({product.uid for product in made}) == len({product.content for product in made})
     scraped_uids = {row["uid"] for row in rows(number, seed)}
     assert scraped_uids >= {product.uid for product in made}
 
@@ -118,10 +113,7 @@ def test_books_come_first_and_no_printed_book_has_their_number() -> None:
     assert books == sorted(books, reverse=True) and sum(books) == 160
     for uid in islice(truth(), 160):
         assert sum(weight * int(digit) for weight, digit in zip(range(10, 0, -1), uid, strict=True)) % 11
-    assert (
-        len(categories()) >= 12
-        and len({uid[:4] for uid in truth() if uid[0] == "B"}) == len(categories()) - 1
-    )
+    assert len(categories()) >= 12 and len({uid[:4] for uid in truth() if uid[0] == "B"}) == len(categories()) - 1
 
 
 def test_descriptions_differ_in_facts_and_say_more_than_the_title() -> None:
@@ -168,9 +160,7 @@ def test_shares_of_dirt(seed: int) -> None:
     assert share(r"&(?:#\w+|\w+);", titles) == pytest.approx(0.022, abs=0.01)
     assert share("This text refers to", books) == pytest.approx(0.167, abs=0.03)
     assert share(r"Copyright \d{4}", books) == pytest.approx(0.114, abs=0.03)
-    assert sum(content in words()["blurbs"] for content in books) / len(books) == pytest.approx(
-        0.124, abs=0.02
-    )
+    assert sum(content in words()["blurbs"] for content in books) / len(books) == pytest.approx(0.124, abs=0.02)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -202,11 +192,7 @@ def test_each_mark_of_dirt_is_in_the_file(mark: str) -> None:
 
 
 def test_each_loss_is_in_the_file() -> None:
-    both = [
-        (truth()[row["uid"]].content, clean_text(row["content"]))
-        for row in scraped()
-        if row["uid"] in truth()
-    ]
+    both = [(truth()[row["uid"]].content, clean_text(row["content"])) for row in scraped() if row["uid"] in truth()]
     assert any("—" in before and re.search(r" [A?] ", after) and "—" not in after for before, after in both)
     assert any("..." in before and "!" in after and "..." not in after for before, after in both)
     glued = sum(len(after.split()) < len(before.split()) for before, after in both)
@@ -259,10 +245,6 @@ def test_talk_is_varied_short_and_the_same_for_a_seed() -> None:
 
 
 def test_talk_uses_the_words_of_the_catalogue() -> None:
-    known = set(
-        re.findall(r"\w+", " ".join(" ".join(pair) for pair in conversations(3_000, SEED)).casefold())
-    )
-    asked = set(
-        re.findall(r"[^\W\d_]+", " ".join(product.content for product in truth().values()).casefold())
-    )
+    known = set(re.findall(r"\w+", " ".join(" ".join(pair) for pair in conversations(3_000, SEED)).casefold()))
+    asked = set(re.findall(r"[^\W\d_]+", " ".join(product.content for product in truth().values()).casefold()))
     assert len(asked & known) / len(asked) > 0.95

@@ -1,0 +1,40 @@
+.PHONY: demo test check notebooks images setup clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+TORCH := torch==2.13.0
+TORCH_CPU := $(TORCH)+cpu --extra-index-url https://download.pytorch.org/whl/cpu --retries 0 --timeout 5
+
+demo: .venv/demo  ## set up, walk the whole road, print the path of the page
+	@$(BIN)/amazon-ft demo --run runs/demo
+
+test: .venv/dev  ## set up, check style and types, pass the tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+check: .venv/dev  ## style and types alone, in seconds
+	$(BIN)/pre-commit run --all-files
+
+notebooks: .venv/dev  ## make the .ipynb twins from the .py sources
+	$(BIN)/jupytext --quiet --to ipynb notebooks/*.py
+
+images: .venv/dev  ## draw the README's pictures from a recorded run
+	$(BIN)/python images/draw.py
+
+setup: .venv/dev
+
+clean:
+	rm -rf .venv .cache runs
+
+.venv/demo: pyproject.toml requirements-cpu.txt
+	$(PYTHON) -m venv .venv
+	@if nvidia-smi >/dev/null 2>&1; then $(BIN)/pip install -q $(TORCH); \
+	else $(BIN)/pip install -q $(TORCH_CPU) 2>/dev/null || $(BIN)/pip install -q $(TORCH); fi
+	$(BIN)/pip install -q -r requirements-cpu.txt -e .
+	@touch $@
+
+.venv/dev: .venv/demo
+	$(BIN)/pip install -q -e '.[dev]'
+	@touch $@
