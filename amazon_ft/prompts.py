@@ -16,7 +16,7 @@ IGNORED = -100  # the label that carries no loss in PyTorch and TRL
 
 # Shapes that could pass for a control token or a heading of a template: <|im_end|>, </s>, </think>, [INST],
 # <<SYS>>, "### Response:", and DeepSeek's full-width bars.
-CONTROL = re.compile(r"(<(?=[|｜<]|/?[A-Za-z_][\w-]*>)|\[(?=/?INST\])|#(?=#+\s*\w+))")
+CONTROL = re.compile(r"(<(?=[|｜<]|/?[A-Za-z_][\w-]*>)|\[(?=/?INST\])|#(?=#{1,5}\s*(?:\w|\Z)))")
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 SOURCE_NOTE = "{input}\n\nCatalogue entry {source}:\n{context}"
 
@@ -172,14 +172,9 @@ def prompt_ids(example: Example, template: Template, tokenizer: Tokenizer) -> li
     return _ids(prompt, tokenizer, add_special_tokens=isinstance(template, TextTemplate))
 
 
-@lru_cache(maxsize=64)
 def stop_token_id(template: Template, tokenizer: Tokenizer) -> int:
     """Find the token that ends an answer: the end of the assistant's turn, else the end of sequence."""
-    if isinstance(template, TextTemplate):
-        return tokenizer.eos_token_id
-    _, completion = as_text(render(Example("x", "x", "x"), template), tokenizer)
-    ends = [id_ for id_ in _ids(completion, tokenizer) if id_ in _control_ids(tokenizer)]
-    return ends[-1] if ends else tokenizer.eos_token_id
+    return (*_turn_end(template, tokenizer), tokenizer.eos_token_id)[0]
 
 
 def tokenize(example: Example, template: Template, tokenizer: Tokenizer, max_length: int) -> Tokens:
@@ -202,11 +197,20 @@ def tokenize(example: Example, template: Template, tokenizer: Tokenizer, max_len
 def _parts(example: Example, template: Template, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
     _, completion = as_text(render(example, template), tokenizer)
     answer = _ids(completion, tokenizer)
-    if isinstance(template, ChatTemplate):
-        stop = stop_token_id(template, tokenizer)
-        last = max((place for place, id_ in enumerate(answer) if id_ == stop), default=len(answer))
-        answer = answer[:last]
-    return prompt_ids(example, template, tokenizer), answer
+    last = len(answer) - len(_turn_end(template, tokenizer))
+    return prompt_ids(example, template, tokenizer), answer[:last]
+
+
+@lru_cache(maxsize=64)
+def _turn_end(template: Template, tokenizer: Tokenizer) -> tuple[int, ...]:
+    """Give the stop token and what a chat template puts after it, such as a new line or the end of sequence."""
+    if isinstance(template, TextTemplate):
+        return ()
+    answer = "An answer."
+    _, completion = as_text(render(Example("x", "x", answer), template), tokenizer)
+    end = _ids(completion.rpartition(answer)[2], tokenizer)
+    stop = next((place for place, id_ in enumerate(end) if id_ in _control_ids(tokenizer)), len(end))
+    return tuple(end[stop:])
 
 
 def _refuse_forged(example: Example, template: Template, tokenizer: Tokenizer, ids: list[int]) -> None:

@@ -80,6 +80,8 @@ class Training:
             raise ValueError("set exactly one of max_steps and num_train_epochs")
         if self.effective_batch_size < 1 or self.learning_rate <= 0 or self.max_length < 2:
             raise ValueError("effective_batch_size, learning_rate and max_length must be positive")
+        if (self.num_train_epochs or self.max_steps or 0) < 1:
+            raise ValueError("max_steps or num_train_epochs must be at least 1")
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,8 @@ class HostedTraining:
     def __post_init__(self) -> None:
         if not (1 <= self.n_epochs <= 50 and 1 <= self.batch_size <= 256 and self.learning_rate_multiplier > 0):
             raise ValueError("n_epochs is 1 to 50, batch_size 1 to 256, learning_rate_multiplier above 0")
+        if self.rows_per_job < 1:
+            raise ValueError("rows_per_job must be at least 1")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,154 @@
+"""Hold the floor plan as data: who may import whom, which door a heavy guest uses, what the README draws."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from amazon_ft.recipes import RECIPES, HostedTraining
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "amazon_ft"
+
+# From the ground floor up: a room imports only rooms above it in this list.
+FLOORS = (
+    "files",
+    "products",
+    "cleaning",
+    "prompts",
+    "recipes",
+    "runs",
+    "hardware",
+    "evaluation",
+    "comparison",
+    "plots",
+    "display",
+    "sample.words",
+    "sample.dirt",
+    "sample.catalogue",
+    "sample.shop_talk",
+    "sample.tiny_model",
+    "models",
+    "training",
+    "generation",
+    "steps",
+    "cli",
+)
+DOORS = {
+    "unsloth": {"models"},
+    "peft": {"models"},
+    "trl": {"training"},
+    "datasets": {"training"},
+    "transformers": {"models", "training", "generation", "sample.tiny_model"},
+    "tokenizers": {"sample.tiny_model"},
+    "torch": {"hardware", "sample.tiny_model"},
+    "pyarrow": {"products"},
+    "msgspec": {"products"},
+    "rouge_score": {"evaluation"},
+    "sacrebleu": {"evaluation"},
+    "matplotlib": {"plots"},
+    "jinja2": {"comparison"},
+    "markupsafe": {"comparison"},
+    "ipywidgets": set(),
+    "openai": set(),
+}
+PURE = ("files", "products", "cleaning", "prompts", "recipes", "runs", "evaluation", "comparison", "display", "cli")
+HEAVY = ("torch", "transformers", "datasets", "trl", "peft", "unsloth", "openai", "pandas", "matplotlib", "pyarrow")
+PUBLISHED_LINES = 250
+
+
+def _room(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+ROOMS = {_room(path): path for path in sorted(PACKAGE.rglob("*.py")) if path.stem not in {"__init__", "__main__"}}
+
+
+def _imports(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def test_every_room_is_on_the_plan() -> None:
+    assert set(ROOMS) == set(FLOORS)
+
+
+@pytest.mark.parametrize("room", FLOORS)
+def test_a_room_imports_only_rooms_below_it(room: str) -> None:
+    below = set(FLOORS[: FLOORS.index(room)])
+    own = {name.removeprefix("amazon_ft.") for name in _imports(ROOMS[room]) if name.startswith("amazon_ft.")}
+    assert {name for name in own if name in FLOORS} <= below
+
+
+@pytest.mark.parametrize("guest", DOORS)
+def test_a_heavy_guest_uses_its_own_door(guest: str) -> None:
+    users = {room for room, path in ROOMS.items() if guest in {name.split(".")[0] for name in _imports(path)}}
+    assert users <= DOORS[guest]
+
+
+def test_pure_rooms_import_without_a_heavy_guest() -> None:
+    code = (
+        f"import sys, json; [__import__('amazon_ft.' + room) for room in {PURE}];"
+        f"print(json.dumps([guest for guest in {HEAVY} if guest in sys.modules]))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(answer.stdout) == []
+
+
+@pytest.mark.parametrize("room", FLOORS)
+def test_a_room_has_one_subject(room: str) -> None:
+    assert len(ROOMS[room].read_text(encoding="utf-8").splitlines()) <= PUBLISHED_LINES
+
+
+def test_functions_fit_in_the_eye() -> None:
+    lengths = sorted(
+        (node.end_lineno or 0) - node.lineno + 1
+        for path in ROOMS.values()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    )
+    assert lengths[len(lengths) // 2] < 10
+    assert lengths[-1] <= 45
+
+
+def _readme() -> str:
+    return (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_draws_this_tree() -> None:
+    drawn = re.search(r"```text\n(amazon-ft/\n.*?)```", _readme(), re.DOTALL)
+    assert drawn
+    names = {line.split("#")[0].strip().rstrip("/") for line in drawn[1].splitlines()[1:]}
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    top = {line.split("/")[0] for line in tracked.splitlines() if not line.startswith(".") or line.startswith(".ci")}
+    rooms = {f"{room.split('.')[0]}.py" if "." not in room else "sample" for room in FLOORS}
+    notebooks = {path.stem for path in (ROOT / "notebooks").glob("*.py")}
+    assert names == top | rooms | notebooks
+
+
+def test_the_readme_lists_these_recipes() -> None:
+    rows = dict(re.findall(r"^\| `([\w.-]+)` \| (.+) \|$", _readme(), re.MULTILINE))
+    assert set(rows) == set(RECIPES)
+    for name, recipe in RECIPES.items():
+        assert f"`{recipe.base_model}`" in rows[name]
+        training = recipe.training
+        batch = training.batch_size if isinstance(training, HostedTraining) else training.effective_batch_size
+        rate = (
+            f"learning_rate_multiplier {training.learning_rate_multiplier}"
+            if isinstance(training, HostedTraining)
+            else f"lr {training.learning_rate:g}"
+        )
+        assert f"batch {batch}" in rows[name]
+        assert rate in rows[name]
+        assert f"{recipe.rows:,} rows" in rows[name]

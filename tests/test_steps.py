@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from amazon_ft import steps
+from amazon_ft.files import InputError, read_jsonl, write_jsonl
+from amazon_ft.products import load
+from amazon_ft.recipes import named
+from amazon_ft.runs import SPLITS, Run
+
+DEMO = named("demo")
+METRICS = {"n", "exact", "rouge_l", "rouge_1", "chrf", "number_precision", "stopped"}
+
+
+def test_the_demo_memorises_what_it_saw_and_not_what_it_did_not(walked: Run) -> None:
+    scores = json.loads(walked.scores.read_text())
+    assert {set_: set(scores[set_]) for set_ in scores} == {"seen": {"base", "tuned"}, "unseen": {"base", "tuned"}}
+    assert all(set(scores[set_][system]) == METRICS for set_ in scores for system in scores[set_])
+    assert scores["seen"]["tuned"]["exact"] >= 0.9
+    assert scores["seen"]["base"]["exact"] == 0
+    assert scores["unseen"]["tuned"]["exact"] < 0.1
+    assert scores["seen"]["tuned"]["stopped"] >= 0.9
+    assert scores["unseen"]["tuned"]["n"] >= 30
+
+
+def test_cleaning_adds_up(walked: Run) -> None:
+    counts = json.loads(walked.cleaning.read_text())
+    assert counts["read"] == counts["kept"] + sum(counts["rejected"].values())
+    assert counts["kept"] == sum(1 for _ in load(walked.products))
+
+
+def test_the_rows_are_alpaca_with_their_sources(walked: Run) -> None:
+    uids = {product.uid: product for product in load(walked.products)}
+    rows = {split: read_jsonl(walked.rows(split)) for split in SPLITS}
+    for row in (row for split in SPLITS for row in rows[split]):
+        assert set(row) == {"instruction", "input", "output", "context", "source", "reasoning"}
+        assert uids[row["source"]].title in row["input"]
+        assert uids[row["source"]].content == row["output"]
+
+
+def test_no_held_out_product_is_trained_on(walked: Run) -> None:
+    rows = {split: read_jsonl(walked.rows(split)) for split in SPLITS}
+    for split in ("validation", "test"):
+        for key in ("source", "output"):
+            assert not {row[key] for row in rows["train"]} & {row[key] for row in rows[split]}
+
+
+def test_walking_twice_changes_nothing(copied: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {path.name: path.stat().st_mtime_ns for path in copied.folder.rglob("*") if path.is_file()}
+    steps.demo(copied, DEMO)
+    assert {path.name: path.stat().st_mtime_ns for path in copied.folder.rglob("*") if path.is_file()} == before
+    assert capsys.readouterr().out.count("(already done)") == 4
+
+
+def test_another_recipe_or_a_variant_is_refused(copied: Run) -> None:
+    with pytest.raises(InputError, match="belongs to another recipe"):
+        steps.format_rows(copied, named("tinyllama-alpaca"))
+    variant = replace(DEMO, training=replace(DEMO.training, learning_rate=1e-3))
+    with pytest.raises(InputError, match=r"training\.learning_rate was 0\.004, now 0\.001"):
+        steps.compare(copied, variant)
+
+
+def test_a_changed_row_stops_training_and_comparison(copied: Run) -> None:
+    rows = read_jsonl(copied.rows("train"))
+    write_jsonl(copied.rows("train"), [{**rows[0], "output": "forged"}, *rows[1:]])
+    for step in (steps.train, steps.compare):
+        with pytest.raises(InputError, match=r"train\.jsonl is not the file that step 'format' wrote"):
+            step(copied, DEMO)
+
+
+def test_a_step_before_its_turn_is_refused(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    with pytest.raises(InputError, match=r"products\.parquet is missing"):
+        steps.format_rows(run, DEMO)
+    with pytest.raises(InputError, match=r"train\.jsonl is missing"):
+        steps.train(run, DEMO)
+    with pytest.raises(InputError, match=r"adapter is missing"):
+        steps.ask(run, DEMO, "What is a mug?")
+
+
+def test_a_hosted_recipe_is_not_trained_here(walked: Run, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="trained by a hosted job"):
+        steps.train(Run(tmp_path), named("gpt-4o-mini-chat"))
+
+
+def test_a_catalogue_without_a_usable_product_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "trn.json"
+    source.write_text('{"uid": "1", "title": "Mug", "content": ""}\n')
+    with pytest.raises(InputError, match=r"no usable product in .* 'empty description': 1"):
+        steps.clean(Run(tmp_path / "run"), str(source))
+    assert not Run(tmp_path / "run").products.exists()
+
+
+def test_a_blurb_of_a_training_row_is_never_held_out(tmp_path: Path) -> None:
+    source = tmp_path / "trn.json"
+    blurb = "Good reading for every home, printed with care since 1920."
+    write_jsonl(source, [{"uid": f"{n}", "title": f"Book {n}", "content": blurb} for n in range(80)])
+    run = Run(tmp_path / "run")
+    steps.clean(run, str(source))
+    assert steps.format_rows(run, DEMO) == {"train": 64, "validation": 0, "test": 0}
+
+
+def test_reasoning_rows_join_at_format(walked: Run, tmp_path: Path) -> None:
+    run, recipe = Run(tmp_path / "run"), named("deepseek-r1-reasoning")
+    steps.clean(run)
+    with pytest.raises(InputError, match=r"reasoning\.jsonl is missing"):
+        steps.format_rows(run, recipe)
+    product = next(load(run.products))
+    row = {"uid": product.uid, "Question": "What is it?", "Complex_CoT": "I recall.", "Response": "A book."}
+    write_jsonl(run.reasoning, [row])
+    assert sum(steps.format_rows(run, recipe).values()) == 1
+    rows = [row for split in SPLITS for row in steps.rows(run, split)]
+    assert asdict(rows[0]) | {"instruction": ""} == {
+        "instruction": "",
+        "input": "What is it?",
+        "output": "A book.",
+        "context": "",
+        "source": product.uid,
+        "reasoning": "I recall.",
+    }
+
+
+def test_your_own_words_reach_both_models(walked: Run) -> None:
+    row = steps.rows(walked, "train")[0]
+    answers = steps.ask(walked, DEMO, row.input)
+    assert answers["tuned"].text == row.output
+    assert answers["base"].text != row.output

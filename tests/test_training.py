@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from amazon_ft import generation, models, prompts, steps
+from amazon_ft.files import InputError, digest
+from amazon_ft.models import Loaded
+from amazon_ft.recipes import RECIPES, TINY_LLAMA, Generation, Recipe, Training, named
+from amazon_ft.runs import Run
+from amazon_ft.training import read_log, tokenized, train
+
+DEMO = named("demo")
+LOCAL = [recipe for recipe in RECIPES.values() if isinstance(recipe.training, Training)]
+
+
+@pytest.fixture(scope="module")
+def base() -> Loaded:
+    return models.load(TINY_LLAMA)
+
+
+@pytest.fixture(scope="module")
+def tuned(walked: Run) -> Loaded:
+    return models.load(TINY_LLAMA, adapter=walked.adapter)
+
+
+@pytest.fixture(scope="module")
+def asked(walked: Run, base: Loaded) -> list[list[int]]:
+    examples = [*steps.rows(walked, "train")[:4], *steps.rows(walked, "test")[:4]]
+    return [prompts.prompt_ids(example, DEMO.template, base.tokenizer) for example in examples]
+
+
+def _logits(loaded: Loaded, ids: list[int]) -> torch.Tensor:
+    with torch.no_grad():
+        logits: torch.Tensor = loaded.model.eval()(input_ids=torch.tensor([ids])).logits
+    return logits
+
+
+def test_the_adapter_switched_off_is_the_never_adapted_model(
+    base: Loaded, tuned: Loaded, asked: list[list[int]]
+) -> None:
+    stop = prompts.stop_token_id(DEMO.template, base.tokenizer)
+    with models.adapter_off(tuned):
+        for ids in asked:
+            assert torch.equal(_logits(tuned, ids), _logits(base, ids))
+        answers = generation.generate(tuned, asked, DEMO.generation, stop)
+    assert answers == generation.generate(base, asked, DEMO.generation, stop)
+    assert not torch.allclose(_logits(tuned, asked[0]), _logits(base, asked[0]), atol=0.1)
+
+
+def test_batched_answers_equal_single_ones_in_the_order_asked(tuned: Loaded, asked: list[list[int]]) -> None:
+    stop = prompts.stop_token_id(DEMO.template, tuned.tokenizer)
+    assert len({len(ids) for ids in asked}) > 1
+    single = [generation.generate(tuned, [ids], DEMO.generation, stop)[0] for ids in asked]
+    assert generation.generate(tuned, asked, DEMO.generation, stop) == single
+
+
+def test_an_answer_says_whether_it_stopped_by_itself(tuned: Loaded, asked: list[list[int]]) -> None:
+    stop = prompts.stop_token_id(DEMO.template, tuned.tokenizer)
+    whole = generation.generate(tuned, asked[:1], DEMO.generation, stop)[0]
+    short = generation.generate(tuned, asked[:1], Generation(max_new_tokens=5), stop)[0]
+    assert (whole.stopped, short.stopped, short.tokens) == (True, False, 5)
+    assert whole.tokens > 5
+    assert whole.text.startswith(short.text)
+    assert "<|" not in whole.text
+
+
+def test_sampling_is_repeatable_by_seed(base: Loaded, asked: list[list[int]]) -> None:
+    stop = prompts.stop_token_id(DEMO.template, base.tokenizer)
+    warm = [generation.generate(base, asked, Generation(32, temperature=1.0, seed=seed), stop) for seed in (1, 1, 2)]
+    assert warm[0] == warm[1] != warm[2]
+
+
+def test_the_log_has_what_a_curve_needs(walked: Run) -> None:
+    log = read_log(walked.training_log)
+    losses = [line for line in log if "loss" in line]
+    assert [line["step"] for line in losses] == list(range(1, len(losses) + 1))
+    assert all({"learning_rate", "tokens", "seconds"} <= set(line) for line in losses)
+    assert losses[-1]["tokens"] > losses[0]["tokens"] > 0
+    assert losses[-1]["loss"] < losses[0]["loss"] / 10
+    assert len([line for line in log if "eval_loss" in line]) >= 8
+
+
+@pytest.mark.parametrize("recipe", LOCAL, ids=lambda recipe: recipe.name)
+def test_every_local_recipe_goes_through_the_same_code(recipe: Recipe, tmp_path: Path, walked: Run) -> None:
+    training = replace(recipe.training, max_steps=2, num_train_epochs=None, max_length=256)
+    small = replace(recipe, base_model=TINY_LLAMA, training=training, generation=Generation(max_new_tokens=4))
+    loaded = models.add_adapter(models.load(TINY_LLAMA), small.lora, training.seed)
+    rows = steps.rows(walked, "train")[: 2 * training.effective_batch_size]
+    train(loaded, training, small.template, rows, rows[:4], log=tmp_path / "log", work=tmp_path / "work")
+    assert len([line for line in read_log(tmp_path / "log") if "loss" in line]) == 2
+    answers = generation.base_and_tuned(loaded, small, rows[:2])
+    assert {system: len(given) for system, given in answers.items()} == {"base": 2, "tuned": 2}
+
+
+def test_rows_without_room_are_left_out_and_said(base: Loaded, walked: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = steps.rows(walked, "train")[:3]
+    rows = [rows[0], replace(rows[1], input="word " * 500), rows[2]]
+    assert len(tokenized(rows, DEMO.training, DEMO.template, base)) == 2
+    assert f"1 rows left out; the first: the prompt for {rows[1].source}" in capsys.readouterr().out
+    with pytest.raises(InputError, match="no training or validation row is left"):
+        tokenized(rows[1:2], DEMO.training, DEMO.template, base)
+
+
+def test_an_unknown_base_model_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(InputError, match="neither a folder here nor to be had from the hub"):
+        models.load("nobody/no-such-model")
+
+
+TRAIN_SHORTLY = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from amazon_ft import steps
+from amazon_ft.recipes import named
+from amazon_ft.runs import Run
+demo = named("demo")
+short = replace(demo, training=replace(demo.training, max_steps=5, num_train_epochs=None))
+run = Run(Path(sys.argv[1]))
+steps.clean(run); steps.format_rows(run, short); steps.train(run, short)
+"""
+
+
+def test_fresh_processes_train_the_same_bytes(tmp_path: Path) -> None:
+    digests = set()
+    for name in ("one", "two"):
+        subprocess.run(
+            [sys.executable, "-c", TRAIN_SHORTLY, str(tmp_path / name)],
+            check=True,
+            capture_output=True,
+            env={**os.environ, "PYTHONHASHSEED": str(len(name) + len(digests))},
+        )
+        digests.add(digest(tmp_path / name / "adapter" / "adapter_model.safetensors"))
+    assert len(digests) == 1
