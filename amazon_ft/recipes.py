@@ -157,7 +157,7 @@ RECIPES = {
                 effective_batch_size=16,
                 learning_rate=4e-3,
                 lr_scheduler_type="constant_with_warmup",
-                num_train_epochs=40,
+                num_train_epochs=32,
                 optim="adamw_torch",
                 max_length=192,
             ),

@@ -68,7 +68,6 @@ def train(run: Run, recipe: Recipe) -> list[dict[str, float]]:
     claim(run, recipe.as_dict())
     training, lora = _local(recipe)
     from amazon_ft.models import fingerprint
-    from amazon_ft.training import read_log
 
     done = once(
         run,
@@ -78,7 +77,7 @@ def train(run: Run, recipe: Recipe) -> list[dict[str, float]]:
         outputs=[run.adapter, run.training_log],
         work=lambda: _train(run, recipe, training, lora),
     )
-    log = read_log(run.training_log)
+    log = read_jsonl(run.training_log)
     _say("train", done, f"{int(log[-1]['step'])} steps, adapter in {run.adapter}")
     return log
 
@@ -86,6 +85,7 @@ def train(run: Run, recipe: Recipe) -> list[dict[str, float]]:
 def compare(run: Run, recipe: Recipe, questions: int = QUESTIONS) -> dict[str, Any]:
     """Ask base and tuned the same questions about seen and unseen products, score them, and write the page."""
     claim(run, recipe.as_dict())
+    _check_weights(run, recipe)
     done = once(
         run,
         "compare",
@@ -101,9 +101,7 @@ def compare(run: Run, recipe: Recipe, questions: int = QUESTIONS) -> dict[str, A
 def ask(run: Run, recipe: Recipe, question: str) -> dict[str, Answer]:
     """Ask base and tuned one question in the user's own words."""
     claim(run, recipe.as_dict())
-    _local(recipe)
-    if not run.adapter.exists():
-        raise InputError(f"{run.adapter} is missing: do the step 'train' first.")
+    _check_weights(run, recipe)
     from amazon_ft import generation, models
 
     loaded = models.load(recipe.base_model, adapter=run.adapter)
@@ -211,13 +209,12 @@ def _compare(run: Run, recipe: Recipe, questions: int) -> None:
 def _write_page(run: Run, recipe: Recipe, table: list[dict[str, Any]]) -> None:
     from amazon_ft import comparison, plots
     from amazon_ft.evaluation import score_table
-    from amazon_ft.training import read_log
 
     scores = score_table(table)
     write_json(run.scores, scores)
     pictures = {
         "scores": plots.svg(plots.score_bars(scores)),
-        "loss": plots.svg(plots.loss_curve(read_log(run.training_log))),
+        "loss": plots.svg(plots.loss_curve(read_jsonl(run.training_log))),
     }
     write_text(run.page, comparison.page(table, scores, pictures, _about(run, recipe)))
 
@@ -238,6 +235,19 @@ def _local(recipe: Recipe) -> tuple[Training, Lora]:
     if isinstance(recipe.training, Training) and recipe.lora is not None:
         return recipe.training, recipe.lora
     raise InputError(f"recipe {recipe.name!r} is trained by a hosted job, not on this machine: choose a local recipe.")
+
+
+def _check_weights(run: Run, recipe: Recipe) -> None:
+    from amazon_ft.models import fingerprint
+
+    trained = manifest(run)["steps"].get("train")
+    if trained is None or not run.adapter.exists():
+        raise InputError(f"{run.adapter} is missing: do the step 'train' first.")
+    if trained["settings"]["weights"] != fingerprint(recipe.base_model):
+        raise InputError(
+            f"{recipe.base_model} is not the base model that {run.adapter} was trained on: "
+            "bring that model back, or train again in another run folder."
+        )
 
 
 def _say(step: str, done: bool, what: str) -> None:

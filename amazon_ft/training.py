@@ -71,11 +71,6 @@ def tokenized(examples: Sequence[Example], training: Training, template: Templat
     return kept
 
 
-def read_log(log: Path) -> list[dict[str, float]]:
-    """Read the log that `train` kept."""
-    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-
-
 def _config(training: Training, rows: int, work: Path) -> Any:
     from trl import SFTConfig
 

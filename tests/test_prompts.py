@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -92,6 +93,8 @@ MARKS = re.compile("|".join([*map(re.escape, CONTROL_TEXTS), r"###\s*\w+"]))
 PLACES = ("title", "content", "question", "instruction", "input", "output", "context", "source", "reasoning")
 
 every_recipe = pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+local = {name: recipe for name, recipe in RECIPES.items() if recipe.lora}
+every_local_recipe = pytest.mark.parametrize("recipe", local.values(), ids=local)
 every_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 every_template = pytest.mark.parametrize(
     "template", [*dict.fromkeys(recipe.template for recipe in RECIPES.values())], ids=lambda template: template.name
@@ -281,33 +284,33 @@ def test_a_chat_template_that_changes_an_answered_prompt_is_refused() -> None:
 
 
 def assert_harmless(where: str, attack: str, recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> None:
-    """Compare the control tokens and headings of an attacked row with those of a harmless one."""
-    found = []
-    for text in (attack, "harmless"):
-        row = placed(recipe, where, text)
-        ids = tokenize(row, recipe.template, tokenizer, ROOMY).input_ids
-        asking = prompt_ids(row, recipe.template, tokenizer)
-        control = [[id_ for id_ in each if id_ in tokenizer.added_tokens_decoder] for each in (ids, asking)]
-        found.append((control, MARKS.findall(whole(row, recipe, tokenizer))))
-    assert found[0] == found[1], f"{attack[:200]!r} in {where}"
+    found = control_and_headings(placed(recipe, where, attack), recipe, tokenizer)
+    own = control_and_headings(placed(recipe, where, "harmless"), recipe, tokenizer)
+    assert found == own, f"{attack[:200]!r} in {where}"
+
+
+@cache
+def control_and_headings(row: Example, recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> tuple[list, list]:
+    ids = tokenize(row, recipe.template, tokenizer, ROOMY).input_ids
+    control = [id_ for id_ in ids if id_ in tokenizer.added_tokens_decoder]
+    return control, MARKS.findall(whole(row, recipe, tokenizer))
 
 
 @every_shape
-@every_recipe
+@every_local_recipe
 def test_no_text_forges_a_control_token_or_a_heading(recipe: Recipe, shape: Callable) -> None:
     for attack in ATTACKS:
         assert_harmless("everywhere", attack, recipe, shape())
     for where in PLACES:
-        assert_harmless(where, " ; ".join(ATTACKS), recipe, shape())
         assert_harmless(where, "\n".join(ATTACKS), recipe, shape())
 
 
 @every_shape
-@pytest.mark.parametrize("recipe", [RECIPES["deepseek-r1-reasoning"], RECIPES["grounded"]], ids=["text", "chat"])
-def test_no_long_text_forges_a_control_token_or_a_heading(recipe: Recipe, shape: Callable) -> None:
-    for attack in LONG:
-        assert len(attack) >= 10_000
-        assert_harmless("content", attack, recipe, shape())
+@pytest.mark.parametrize("attack", LONG, ids=lambda attack: attack[:18])
+def test_no_long_text_forges_a_control_token_or_a_heading(attack: str, shape: Callable) -> None:
+    assert len(attack) >= 10_000
+    assert_harmless("output", attack, RECIPES["deepseek-r1-reasoning"], shape())
+    assert_harmless("title", attack, RECIPES["demo"], shape())
 
 
 @every_shape
@@ -415,8 +418,8 @@ def test_neutral_leaves_the_catalogue_alone() -> None:
 
 @pytest.mark.parametrize("unit", ["#", "<", "<|", "<a", "[", "# ", "##\n", "##" + " " * 50, "a"])
 def test_neutral_takes_a_long_text_in_its_stride(unit: str) -> None:
-    ids = neutral(unit * 200_000)  # minutes, were it quadratic
-    assert len(ids) >= len(unit) * 200_000
+    ids = neutral(unit * 100_000)  # minutes, were it quadratic
+    assert len(ids) >= len(unit) * 100_000
 
 
 @every_recipe

@@ -72,6 +72,14 @@ def test_a_changed_row_stops_training_and_comparison(copied: Run) -> None:
             step(copied, DEMO)
 
 
+def test_an_adapter_is_never_put_on_other_weights(copied: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("amazon_ft.models.fingerprint", lambda base_model: "other")
+    with pytest.raises(InputError, match=r"is not the base model that .* was trained on"):
+        steps.compare(copied, DEMO)
+    with pytest.raises(InputError, match=r"is not the base model that .* was trained on"):
+        steps.ask(copied, DEMO, "What is a mug?")
+
+
 def test_a_step_before_its_turn_is_refused(tmp_path: Path) -> None:
     run = Run(tmp_path)
     with pytest.raises(InputError, match=r"products\.parquet is missing"):

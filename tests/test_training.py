@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from amazon_ft import generation, models, prompts, steps
-from amazon_ft.files import InputError, digest
+from amazon_ft.files import InputError, digest, read_jsonl
 from amazon_ft.models import Loaded
 from amazon_ft.recipes import RECIPES, TINY_LLAMA, Generation, Recipe, Training, named
 from amazon_ft.runs import Run
-from amazon_ft.training import read_log, tokenized, train
+from amazon_ft.training import tokenized, train
 
 DEMO = named("demo")
 LOCAL = [recipe for recipe in RECIPES.values() if isinstance(recipe.training, Training)]
@@ -78,7 +78,7 @@ def test_sampling_is_repeatable_by_seed(base: Loaded, asked: list[list[int]]) ->
 
 
 def test_the_log_has_what_a_curve_needs(walked: Run) -> None:
-    log = read_log(walked.training_log)
+    log = read_jsonl(walked.training_log)
     losses = [line for line in log if "loss" in line]
     assert [line["step"] for line in losses] == list(range(1, len(losses) + 1))
     assert all({"learning_rate", "tokens", "seconds"} <= set(line) for line in losses)
@@ -94,7 +94,7 @@ def test_every_local_recipe_goes_through_the_same_code(recipe: Recipe, tmp_path:
     loaded = models.add_adapter(models.load(TINY_LLAMA), small.lora, training.seed)
     rows = steps.rows(walked, "train")[: 2 * training.effective_batch_size]
     train(loaded, training, small.template, rows, rows[:4], log=tmp_path / "log", work=tmp_path / "work")
-    assert len([line for line in read_log(tmp_path / "log") if "loss" in line]) == 2
+    assert len([line for line in read_jsonl(tmp_path / "log") if "loss" in line]) == 2
     answers = generation.base_and_tuned(loaded, small, rows[:2])
     assert {system: len(given) for system, given in answers.items()} == {"base": 2, "tuned": 2}
 

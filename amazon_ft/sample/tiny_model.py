@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from tqdm.auto import tqdm
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
 from amazon_ft.files import cache, replacing
 from amazon_ft.sample.shop_talk import conversations
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import LlamaConfig, PreTrainedTokenizerFast
 
 PAD, END, SYSTEM, USER, ASSISTANT = CONTROL = ("<|pad|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
 CHAT_TEMPLATE = (
@@ -24,7 +25,7 @@ VOCABULARY = 2048
 CONVERSATIONS = 12_000
 BLOCK = 128  # tokens
 BATCH = 8  # blocks
-STEPS = 300
+STEPS = 250
 LEARNING_RATE = 4e-3
 SEED = 3407
 
@@ -40,6 +41,8 @@ def cached() -> Path:
 
 def build(folder: Path) -> None:
     """Train tokenizer and model and save both in Hugging Face's format."""
+    from transformers import LlamaForCausalLM, set_seed
+
     set_seed(SEED)
     talk = list(conversations(CONVERSATIONS, SEED))
     tokenizer = _tokenizer(talk)
@@ -50,6 +53,9 @@ def build(folder: Path) -> None:
 
 
 def _tokenizer(talk: list[tuple[str, str]]) -> PreTrainedTokenizerFast:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
@@ -71,6 +77,8 @@ def _tokenizer(talk: list[tuple[str, str]]) -> PreTrainedTokenizerFast:
 
 
 def _config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
+    from transformers import LlamaConfig
+
     return LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=128,
@@ -85,13 +93,17 @@ def _config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
     )
 
 
-def _blocks(talk: list[tuple[str, str]], tokenizer: PreTrainedTokenizerFast) -> torch.Tensor:
+def _blocks(talk: list[tuple[str, str]], tokenizer: PreTrainedTokenizerFast) -> Tensor:
+    import torch
+
     texts = [f"{USER}{question}{END}{ASSISTANT}{answer}{END}" for question, answer in talk]
     ids = [id_ for row in tokenizer(texts)["input_ids"] for id_ in row]
     return torch.tensor(ids[: len(ids) // BLOCK * BLOCK]).view(-1, BLOCK)
 
 
-def _pretrain(model: Any, blocks: torch.Tensor) -> None:
+def _pretrain(model: Any, blocks: Tensor) -> None:
+    import torch
+
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.95), weight_decay=0.1)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, STEPS, pct_start=0.1)
     model.train()
@@ -103,7 +115,9 @@ def _pretrain(model: Any, blocks: torch.Tensor) -> None:
         optimizer.zero_grad()
 
 
-def _batches(blocks: torch.Tensor) -> Iterator[torch.Tensor]:
+def _batches(blocks: Tensor) -> Iterator[Tensor]:
+    import torch
+
     random = torch.Generator().manual_seed(SEED)
     for _ in range(STEPS):
         yield blocks[torch.randint(len(blocks), (BATCH,), generator=random)]
