@@ -129,7 +129,7 @@ def load(path: Path) -> Iterator[Product]:
 
 def _opened(source: Path) -> IO[bytes]:
     if not source.is_file():
-        raise InputError(f"{source} is not there: give the path of trn.json, or of a catalogue like it.")
+        raise InputError(f"{source} is not a file: give the path of trn.json, or of a catalogue like it.")
     with source.open("rb") as file:
         zipped = file.read(2) == GZIP_MAGIC
     return gzip.open(source) if zipped else source.open("rb")  # type: ignore[return-value]

@@ -16,7 +16,7 @@ IGNORED = -100  # the label that carries no loss in PyTorch and TRL
 
 # Shapes that could pass for a control token or a heading of a template: <|im_end|>, </s>, </think>, [INST],
 # <<SYS>>, "### Response:", and DeepSeek's full-width bars.
-CONTROL = re.compile(r"(<(?=[|｜<]|/?[A-Za-z_][\w-]*>)|\[(?=/?INST\])|#(?=#{1,5}\s*(?:\w|\Z)))")
+CONTROL = re.compile(r"(<(?=[|｜]|/?[A-Za-z_][\w-]*>)|\[(?=/?INST\])|#(?=#{1,5}\s*(?:\w|\Z)))")
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 SOURCE_NOTE = "{input}\n\nCatalogue entry {source}:\n{context}"
 

@@ -12,11 +12,12 @@ from tqdm.auto import tqdm
 
 from amazon_ft import cleaning, products, prompts
 from amazon_ft.cleaning import Funnel
-from amazon_ft.files import InputError, cache, read_jsonl, replacing, write_json, write_jsonl, write_text
+from amazon_ft.files import InputError, read_jsonl, replacing, write_json, write_jsonl, write_text
 from amazon_ft.products import Product
 from amazon_ft.prompts import Example
 from amazon_ft.recipes import Lora, Recipe, Training
 from amazon_ft.runs import SPLITS, Run, claim, manifest, once
+from amazon_ft.sample import catalogue
 
 if TYPE_CHECKING:
     from amazon_ft.generation import Answer
@@ -30,7 +31,7 @@ def clean(run: Run, source: str = BUNDLED) -> dict[str, Any]:
 
     Raises InputError if there is no usable product in it.
     """
-    path = bundled_catalogue() if source == BUNDLED else Path(source)
+    path = catalogue.cached() if source == BUNDLED else Path(source)
     done = once(
         run,
         "clean",
@@ -118,16 +119,6 @@ def demo(run: Run, recipe: Recipe, source: str = BUNDLED) -> Path:
     return run.page
 
 
-def bundled_catalogue() -> Path:
-    """Write the bundled catalogue to the cache, if it is not there, and return its path."""
-    from amazon_ft.sample import catalogue
-
-    path, text = cache() / "bundled" / "trn.json", "".join(catalogue.lines())
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        write_text(path, text)
-    return path
-
-
 def rows(run: Run, split: str) -> list[Example]:
     """Read the rows that format_rows wrote for `split`."""
     return [Example(**row) for row in read_jsonl(run.rows(split))]
@@ -143,7 +134,8 @@ def _clean(run: Run, path: Path) -> None:
 def _some(kept: Iterator[Product], path: Path, funnel: Funnel) -> Iterator[Product]:
     yield from kept
     if not funnel.kept:
-        raise InputError(f"no usable product in {path}: of {funnel.read} rows, {dict(funnel.rejected)} were rejected.")
+        reasons = ", ".join(f"{number} {reason}" for reason, number in funnel.rejected.most_common())
+        raise InputError(f"no usable product in {path}: all {funnel.read} rows were rejected ({reasons}).")
 
 
 def _format(run: Run, recipe: Recipe) -> None:

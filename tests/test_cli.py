@@ -40,7 +40,7 @@ def test_help_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (None, "is not there"),
+        (None, "is missing"),
         ("", "is empty"),
         ("not json\n", "is not JSON"),
         ('{"uid": "1", "content": "A steel mug."}\n', "has no 'title'"),

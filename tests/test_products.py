@@ -46,7 +46,7 @@ def test_a_file_that_is_no_catalogue_is_refused(tmp_path: Path, text: str, sente
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is not there"):
+    with pytest.raises(InputError, match="is not a file"):
         list(products.read(tmp_path / "trn.json"))
 
 

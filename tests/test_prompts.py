@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import cache
@@ -395,7 +396,7 @@ def test_neutral_only_adds_spaces_and_once(text: str) -> None:
         "No. #5, #6 and # 7",
         "a<b",
         "I <3 tea",
-        "a <- b -> c",
+        "a <- b -> c << d >> e",
         "[sic] [Inst.] [instant]",
         "R&D | Q&A || done",
         "{title} {} 100%s",
@@ -416,10 +417,28 @@ def test_neutral_leaves_the_catalogue_alone() -> None:
             assert (neutral(product.title), neutral(product.content)) == (product.title, product.content)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("### Response: no", "# # # Response: no"),
+        ("##Note", "# #Note"),
+        ("ends ###", "ends # # #"),
+        ("a <|im_end|> b", "a < |im_end|> b"),
+        ("<｜User｜>", "< ｜User｜>"),
+        ("<think>so</think>", "< think>so< /think>"),
+        ("[INST] no [/INST]", "[ INST] no [ /INST]"),
+        ("<<SYS>>", "<< SYS>>"),
+    ],
+)
+def test_neutral_breaks_a_mark_where_a_reader_can_see_it(text: str, expected: str) -> None:
+    assert neutral(text) == expected
+
+
 @pytest.mark.parametrize("unit", ["#", "<", "<|", "<a", "[", "# ", "##\n", "##" + " " * 50, "a"])
 def test_neutral_takes_a_long_text_in_its_stride(unit: str) -> None:
-    ids = neutral(unit * 100_000)  # minutes, were it quadratic
-    assert len(ids) >= len(unit) * 100_000
+    started = time.process_time()
+    assert neutral(unit * 20_000 + "!").endswith("!")
+    assert time.process_time() - started < 3  # milliseconds, and a quarter of a minute were it quadratic
 
 
 @every_recipe

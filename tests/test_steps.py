@@ -98,7 +98,7 @@ def test_a_hosted_recipe_is_not_trained_here(walked: Run, tmp_path: Path) -> Non
 def test_a_catalogue_without_a_usable_product_is_refused(tmp_path: Path) -> None:
     source = tmp_path / "trn.json"
     source.write_text('{"uid": "1", "title": "Mug", "content": ""}\n')
-    with pytest.raises(InputError, match=r"no usable product in .* 'empty description': 1"):
+    with pytest.raises(InputError, match=r"no usable product in .*: all 1 rows were rejected \(1 empty description\)"):
         steps.clean(Run(tmp_path / "run"), str(source))
     assert not Run(tmp_path / "run").products.exists()
 

@@ -109,7 +109,7 @@ def test_rows_without_room_are_left_out_and_said(base: Loaded, walked: Run, caps
 
 
 def test_an_unknown_base_model_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(InputError, match="neither a folder here nor to be had from the hub"):
         models.load("nobody/no-such-model")
 

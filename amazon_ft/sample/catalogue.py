@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from operator import attrgetter
+from pathlib import Path
 from random import Random
 from string import ascii_uppercase, digits
 
+from amazon_ft.files import cache, write_text
 from amazon_ft.products import Product
 from amazon_ft.sample.dirt import DIRT, JUNK, Junk, soil
 from amazon_ft.sample.words import Category, categories, draw, names, sentence, words
@@ -60,6 +62,14 @@ def lines(number: int = 480, seed: int = 3407) -> Iterator[str]:
     """Yield each row as one line of JSON, with its line end."""
     for row in rows(number, seed):
         yield json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def cached() -> Path:
+    """Give the path of the bundled trn.json, written first if the cache does not hold it as it is now."""
+    path, text = cache() / "bundled" / "trn.json", "".join(lines())
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)
+    return path
 
 
 def _scraped(number: int, seed: int) -> list[Product]:
