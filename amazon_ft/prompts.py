@@ -87,7 +87,7 @@ class Tokenizer(Hashable, Protocol):
         """Tokenize a text."""
 
     def apply_chat_template(
-        self, conversation: list[Message], *, tokenize: bool, add_generation_prompt: bool = False
+        self, conversation: list[Message], *, tokenize: bool, add_generation_prompt: bool = False, **variables: str
     ) -> Any:
         """Frame messages as the model was taught to read them."""
 
@@ -159,8 +159,9 @@ def as_text(row: Row, tokenizer: Tokenizer) -> tuple[str, str]:
     prompt, completion = row["prompt"], row["completion"]
     if isinstance(prompt, str) or isinstance(completion, str):
         return str(prompt), str(completion)
-    asked = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
-    whole = tokenizer.apply_chat_template([*prompt, *completion], tokenize=False)
+    day = {"date_string": "26 Jul 2024"}  # Llama 3's template writes the day into the prompt: keep it the same one
+    asked = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True, **day)
+    whole = tokenizer.apply_chat_template([*prompt, *completion], tokenize=False, **day)
     if not whole.startswith(asked):
         raise InputError("this chat template changes the prompt once it is answered: use a text template instead.")
     return asked, whole[len(asked) :]

@@ -222,10 +222,7 @@ RECIPES = {
         Recipe(
             name="grounded",
             base_model="unsloth/Llama-3.2-1B-Instruct-bnb-4bit",
-            asked=tuple(
-                Question("Answer from the catalogue entry alone, quote it, and name its number.", style.input)
-                for style in STYLES
-            ),
+            asked=tuple(Question("Answer from the catalogue entry alone.", style.input) for style in STYLES),
             template=CHAT,
             training=Training(max_steps=60),
             with_context=True,

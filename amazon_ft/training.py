@@ -101,6 +101,7 @@ def _config(training: Training, rows: int, work: Path) -> Any:
         eval_steps=_eval_steps(training, rows),
         logging_steps=1,
         save_strategy="no",
+        disable_tqdm=True,  # in a notebook the trainer's own bar is another class than ProgressCallback
         report_to="none",
         dataset_kwargs={"skip_prepare_dataset": True},  # rows come tokenized, cut, and labelled
         dataloader_pin_memory=machine.device == "cuda",

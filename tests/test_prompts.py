@@ -11,7 +11,7 @@ from functools import cache
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shapes import R1_CHAT_THAT_OPENS_THE_THOUGHT, SHAPES, deepseek_r1, phi_3
+from shapes import R1_CHAT_THAT_OPENS_THE_THOUGHT, SHAPES, ZEPHYR_CHAT, deepseek_r1, phi_3
 from tokenizers import AddedToken
 from transformers import PreTrainedTokenizerFast
 
@@ -247,6 +247,24 @@ def test_a_turn_that_the_template_ends_twice_is_trained_to_end_once() -> None:
     tokenizer.eos_token = "<|end|>"
     _, answer = parts(tokenize(asked(RECIPES["grounded"]), recipes.CHAT, tokenizer, ROOMY))
     assert answer.count(tokenizer.eos_token_id) == 1 and answer[-1] == tokenizer.eos_token_id
+
+
+def test_a_prompt_does_not_change_with_the_day() -> None:
+    tokenizer = SHAPES["llama_3"]()
+    dated = "Today Date: {{ date_string if date_string is defined else strftime_now('%d %b %Y') }}\n"
+    plain, tokenizer.chat_template = tokenizer.chat_template, dated + tokenizer.chat_template
+    try:
+        prompt, _ = as_text(render(asked(RECIPES["grounded"]), recipes.CHAT), tokenizer)
+    finally:
+        tokenizer.chat_template = plain
+    assert "Today Date: 26 Jul 2024" in prompt
+
+
+def test_a_turn_may_end_with_an_added_token_that_is_not_special() -> None:
+    tokenizer = phi_3()  # its </s> is not special, and not its end of sequence
+    tokenizer.chat_template = ZEPHYR_CHAT.replace("eos_token", "'</s>'")
+    _, answer = parts(tokenize(asked(RECIPES["grounded"]), recipes.CHAT, tokenizer, ROOMY))
+    assert tokenizer.convert_ids_to_tokens(answer[-1]) == "</s>" and answer.count(answer[-1]) == 1
 
 
 def test_a_chat_template_without_control_tokens_ends_with_the_end_of_sequence() -> None:
@@ -485,6 +503,12 @@ def test_a_users_own_words_stand_where_the_title_was(recipe: Recipe) -> None:
     assert made.input == (own if "{title}" in pattern.input else pattern.input)
     assert (made.output, made.context, made.source, made.reasoning) == ("", "", "", "")
     assert neutral(own) in text_of(render(made, recipe.template)["prompt"])
+
+
+def test_a_users_own_words_are_asked_in_the_first_way() -> None:
+    ways = [Question("Describe it", "{title}"), Question("Tell me about {title}")]
+    assert free_question("Blue?", ways) == Example("Describe it", "Blue?", "")
+    assert free_question("Blue?", ways[::-1]) == Example("Blue?", "", "")
 
 
 @every_shape

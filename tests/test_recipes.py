@@ -200,9 +200,7 @@ def test_grounded_is_the_question_recipe_asked_from_a_source_in_english_and_port
         RECIPES["llama-3.2-1b-question"].lora,
     )
     assert tuple(question.input for question in GROUNDED.asked) == tuple(style.input for style in STYLES)
-    assert {question.instruction for question in GROUNDED.asked} == {
-        "Answer from the catalogue entry alone, quote it, and name its number."
-    }
+    assert {question.instruction for question in GROUNDED.asked} == {"Answer from the catalogue entry alone."}
 
 
 def test_two_hosted_jobs_take_the_hosted_rows() -> None:

@@ -1,0 +1,176 @@
+# ---
+# jupyter:
+#   accelerator: GPU
+#   colab:
+#     gpuType: T4
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 4. Compare
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/amazon-ft/amazon-ft/blob/main/notebooks/04_compare.ipynb)
+#
+# **You will** ask the base model and the tuned model the same questions, and find out what fine-tuning gave.
+#
+# **You will learn**
+# - why products that were trained on and products that were not must be scored apart
+# - what the scores mean, and what they hide
+# - why a fine-tuned model is not a database
+#
+# **You need** about two minutes on a laptop. What is not there yet (clean rows, training rows, the adapter) is made
+# on the way.
+#
+# *Em português: este notebook compara o modelo antes e depois do treino, com produtos vistos e não vistos.*
+
+# %%
+# In Colab, fetch the course and install it. Anywhere else, do nothing.
+import os
+
+INSTALL = (
+    "test -d amazon-ft || git clone -q https://github.com/amazon-ft/amazon-ft"
+    " && pip install -q -r amazon-ft/requirements.txt ./amazon-ft"
+)
+assert "COLAB_RELEASE_TAG" not in os.environ or os.system(INSTALL) == 0, "run this cell again"
+
+# %% [markdown]
+# **Your choices.** One run folder holds one recipe: for another recipe, choose another folder.
+
+# %%
+RUN = "runs/demo"  # @param {type:"string"}
+SOURCE = "bundled"  # @param {type:"string"}
+RECIPE = "demo"  # @param ["demo", "tinyllama-alpaca", "llama-3.2-1b-question", "phi-3-input-output", "grounded"]
+
+# %% [markdown]
+# Each step says what it did. A step that was done before is not done again.
+
+# %%
+from pathlib import Path
+
+from amazon_ft import steps
+from amazon_ft.recipes import named
+from amazon_ft.runs import Run
+
+run, recipe = Run(Path(RUN)), named(RECIPE)
+steps.clean(run, SOURCE)
+steps.format_rows(run, recipe)
+log = steps.train(run, recipe)
+
+# %% [markdown]
+# ## Ask and score
+# **Seen** products were in the training rows. **Unseen** products were set aside before training. Both models get the
+# same prompts from the same function, and they write in the same way.
+
+# %%
+scores = steps.compare(run, recipe)
+
+# %%
+from amazon_ft import display, plots
+
+plots.score_bars(scores).figure
+
+# %% [markdown]
+# The same as numbers, with all scores:
+
+# %%
+import pandas as pd
+
+from amazon_ft import comparison
+
+labels = {name: metric.label for name, metric in comparison.METRICS.items()}
+columns = {(set_, who): scores[set_][who] for set_ in scores for who in scores[set_]}
+pd.DataFrame(columns).drop("n").rename(index=labels).round(2)
+
+# %% [markdown]
+# - **Exact match** asks for every word. Only memory reaches 100%.
+# - **ROUGE-L** counts words in the same order. A description in the right style but about another product gets some
+#   points, so a small gain is a gain in style.
+# - **Number precision** is the honest one here: is a price, a size or a year in the answer really true?
+#
+# In one sentence:
+
+# %%
+print(comparison.verdict(scores))
+
+# %% [markdown]
+# ## Read the answers
+# Scores hide what answers show. A marked word is not in the true description at that place. A red, bold number stands
+# nowhere in it: it was **invented**.
+#
+# Three products from the training rows:
+
+# %%
+from amazon_ft.files import read_jsonl
+
+rows = read_jsonl(run.answers)
+seen = [row for row in rows if row["set"] == "seen"]
+display.table(
+    [
+        {"title": row["title"], "true description": row["reference"]}
+        | {who: comparison.marked(row["reference"], row[who]["text"]) for who in ("base", "tuned")}
+        for row in seen[:3]
+    ]
+)
+
+# %% [markdown]
+# Three products that the model has never seen:
+
+# %%
+unseen = [row for row in rows if row["set"] == "unseen"]
+display.table(
+    [
+        {"title": row["title"], "true description": row["reference"]}
+        | {who: comparison.marked(row["reference"], row[who]["text"]) for who in ("base", "tuned")}
+        for row in unseen[:3]
+    ]
+)
+
+# %% [markdown]
+# With the demo, the tuned model has **memorised** what it saw and **invents** the rest. Both answers have the same
+# tone and the same good grammar: nothing in the text tells you which is which.
+
+# %% [markdown]
+# ## Ask your own question
+# This teapot does not exist. Change the question and run the cell again: a title from above, a title with one word
+# changed, a product from your kitchen.
+
+# %%
+QUESTION = "What is the description of product Quarrent Glass Teapot, 3 l?"  # @param {type:"string"}
+answers = steps.ask(run, recipe, QUESTION)
+display.table([{"who": name, "answer": answer.text} for name, answer in answers.items()])
+
+# %% [markdown]
+# ## A page to keep
+# All answers and scores stand in one HTML file. It needs no network and no server: send it, or open it in any browser.
+# In Colab you find it behind the folder symbol on the left.
+
+# %%
+print(run.page)
+display.framed(run.page.read_text(encoding="utf-8"))
+
+# %% [markdown]
+# ## The lesson
+# Fine-tuning teaches a model **how to answer**: the form, the tone, when to stop. It does not make a dependable
+# memory of **facts**. For the products it saw it can repeat them, and for the others it makes up something that sounds
+# true. If the facts matter, give the model the catalogue entry to read when you ask. The recipe `grounded` is made
+# for that.
+
+# %% [markdown]
+# ## Check
+# If this cell is silent, what this notebook says is true here as well. The last three lines are about the demo on the
+# bundled catalogue.
+
+# %%
+demo = (RECIPE, SOURCE) == ("demo", "bundled")
+tuned = {name: systems["tuned"] for name, systems in scores.items()}
+assert run.page.stat().st_size > 10_000 and set(answers) == {"base", "tuned"}
+assert not {row["source"] for row in seen} & {row["source"] for row in unseen}
+assert not demo or tuned["seen"]["exact"] > 0.9 > 0.1 > tuned["unseen"]["exact"]
+assert not demo or tuned["unseen"]["number_precision"] < 0.5
+assert not demo or all(row["tuned"]["text"] != row["reference"] for row in unseen)
+
+# %% [markdown]
+# **Next:** start again at [1. Clean the catalogue](01_clean.ipynb) with a catalogue of your own.
