@@ -159,7 +159,8 @@ def as_text(row: Row, tokenizer: Tokenizer) -> tuple[str, str]:
     prompt, completion = row["prompt"], row["completion"]
     if isinstance(prompt, str) or isinstance(completion, str):
         return str(prompt), str(completion)
-    day = {"date_string": "26 Jul 2024"}  # Llama 3's template writes the day into the prompt: keep it the same one
+    # Llama 3's template writes the day into the prompt, which would differ between training and asking.
+    day: dict[str, Any] = {"date_string": "26 Jul 2024"}
     asked = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True, **day)
     whole = tokenizer.apply_chat_template([*prompt, *completion], tokenize=False, **day)
     if not whole.startswith(asked):
