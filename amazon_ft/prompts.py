@@ -120,7 +120,12 @@ def reasoned(example: Example, row: Mapping[str, str]) -> Example:
 
 
 def free_question(text: str, asked: Sequence[Question]) -> Example:
-    """Put a user's own words where the first way of asking has the title."""
+    """Put a user's own words where the first way of asking has the title.
+
+    Raises InputError if there are none.
+    """
+    if not text.strip():
+        raise InputError("the question is empty: write what you want to know about a product.")
     question = asked[0]
     own = {part.name: text for part in fields(question) if "{title}" in getattr(question, part.name)}
     return Example(own.get("instruction", question.instruction), own.get("input", question.input), output="")

@@ -126,8 +126,8 @@ def rows(run: Run, split: str) -> list[Example]:
 
 def _clean(run: Run, path: Path) -> None:
     funnel = Funnel()
-    lines = tqdm(products.read(path), desc="clean", unit=" rows")
-    products.write(run.products, _some(cleaning.clean(lines, funnel), path, funnel))
+    with tqdm(products.read(path), desc="clean", unit=" rows") as lines:
+        products.write(run.products, _some(cleaning.clean(lines, funnel), path, funnel))
     write_json(run.cleaning, funnel.as_dict())
 
 

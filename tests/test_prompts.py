@@ -505,6 +505,12 @@ def test_a_users_own_words_stand_where_the_title_was(recipe: Recipe) -> None:
     assert neutral(own) in text_of(render(made, recipe.template)["prompt"])
 
 
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_an_empty_question_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="the question is empty"):
+        free_question(text, [Question(input="{title}")])
+
+
 def test_a_users_own_words_are_asked_in_the_first_way() -> None:
     ways = [Question("Describe it", "{title}"), Question("Tell me about {title}")]
     assert free_question("Blue?", ways) == Example("Describe it", "Blue?", "")
