@@ -13,7 +13,7 @@ table.amazon-ft, .amazon-ft.text { font: 15px/1.5 system-ui, sans-serif; color: 
 table.amazon-ft { border-collapse: collapse; margin: 0; }
 table.amazon-ft tr { background: none; }
 table.amazon-ft td, table.amazon-ft th { padding: 6px 18px 6px 0; text-align: left !important; vertical-align: top;
-  white-space: pre-wrap; overflow-wrap: anywhere; border-bottom: 1px solid #8888; max-width: 46em; min-width: 5em; }
+  white-space: pre-wrap; overflow-wrap: break-word; border-bottom: 1px solid #8888; max-width: 46em; min-width: 5em; }
 .amazon-ft.text { white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.8; }
 .amazon-ft mark, .amazon-ft span { color: inherit; padding: 1px 0; border-radius: 2px; }
 .amazon-ft span { background: #8882; }
