@@ -8,7 +8,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from amazon_ft.models import Loaded, adapter_off
+from amazon_ft.models import Loaded, adapter_off, in_precision
 from amazon_ft.prompts import Example, prompt_ids, stop_token_id
 from amazon_ft.recipes import Generation, Recipe
 
@@ -65,13 +65,14 @@ def _generate(prompts: list[list[int]], loaded: Loaded, generation: Generation, 
     sampling: dict[str, Any] = {"do_sample": generation.temperature > 0}
     if generation.temperature > 0:
         sampling["temperature"] = generation.temperature
-    outputs = loaded.model.generate(
-        **inputs.to(loaded.model.device),
-        max_new_tokens=generation.max_new_tokens,
-        eos_token_id=stop,
-        pad_token_id=loaded.tokenizer.pad_token_id,
-        **sampling,
-    )
+    with in_precision(loaded):
+        outputs = loaded.model.generate(
+            **inputs.to(loaded.model.device),
+            max_new_tokens=generation.max_new_tokens,
+            eos_token_id=stop,
+            pad_token_id=loaded.tokenizer.pad_token_id,
+            **sampling,
+        )
     width = inputs["input_ids"].shape[1]
     return [_answer(ids[width:].tolist(), loaded.tokenizer, stop) for ids in outputs]
 

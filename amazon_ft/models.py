@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from amazon_ft import hardware
 from amazon_ft.files import InputError, digest
+from amazon_ft.hardware import Precision
 from amazon_ft.recipes import TINY_LLAMA, Lora
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """Hold a model with its tokenizer."""
+    """Hold a model with its tokenizer and the precision that it computes in."""
 
     model: Any
     tokenizer: Any
+    precision: Precision
 
 
 def locate(base_model: str) -> str:
@@ -38,11 +40,14 @@ def load(base_model: str, *, adapter: Path | None = None) -> Loaded:
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    where, precision = locate(base_model), hardware.precision(hardware.measure())
+    where, machine = locate(base_model), hardware.measure()
+    precision = hardware.precision(machine)
     print(f"{base_model} in {precision.dtype}: {precision.reason}")
     try:
         tokenizer = AutoTokenizer.from_pretrained(where)
-        model = AutoModelForCausalLM.from_pretrained(where, dtype=precision.dtype, use_safetensors=True)
+        model = AutoModelForCausalLM.from_pretrained(
+            where, dtype=precision.dtype, use_safetensors=True, device_map=machine.device
+        )
     except OSError as error:
         raise InputError(
             f"the base model {base_model!r} is neither a folder here nor to be had from the hub: "
@@ -50,7 +55,7 @@ def load(base_model: str, *, adapter: Path | None = None) -> Loaded:
         ) from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return Loaded(model if adapter is None else _with_trained(model, adapter), tokenizer)
+    return Loaded(model if adapter is None else _with_trained(model, adapter), tokenizer, precision)
 
 
 def add_adapter(loaded: Loaded, lora: Lora, seed: int) -> Loaded:
@@ -61,7 +66,11 @@ def add_adapter(loaded: Loaded, lora: Lora, seed: int) -> Loaded:
     values = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(lora).items()}
     set_seed(seed)
     config = LoraConfig(task_type="CAUSAL_LM", **{**values, "modules_to_save": values["modules_to_save"] or None})
-    return Loaded(get_peft_model(loaded.model, config), loaded.tokenizer)
+    model = get_peft_model(loaded.model, config)
+    for weight in model.parameters():
+        if weight.requires_grad:
+            weight.data = weight.data.float()  # a gradient scaler refuses half-precision weights
+    return replace(loaded, model=model)
 
 
 def fingerprint(base_model: str) -> str:
@@ -74,6 +83,16 @@ def fingerprint(base_model: str) -> str:
 def adapter_off(loaded: Loaded) -> Iterator[None]:
     """Answer as the base model within the block, from the same weights."""
     with loaded.model.disable_adapter():
+        yield
+
+
+@contextmanager
+def in_precision(loaded: Loaded) -> Iterator[None]:
+    """Compute in the model's precision within the block, though the adapter's own weights are float32."""
+    import torch
+
+    dtype = getattr(torch, loaded.precision.dtype)
+    with torch.autocast(loaded.model.device.type, dtype=dtype, enabled=dtype != torch.float32):
         yield
 
 

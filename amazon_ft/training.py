@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 
 from amazon_ft.files import InputError
-from amazon_ft.hardware import batch_plan, measure, optimizer, precision
+from amazon_ft.hardware import Precision, batch_plan, measure, optimizer
 from amazon_ft.models import Loaded
 from amazon_ft.prompts import Example, Template, Tokens, tokenize
 from amazon_ft.recipes import Training
@@ -40,7 +40,7 @@ def train(
     train_rows = tokenized(rows, training, template, loaded)
     trainer = SFTTrainer(
         model=loaded.model,
-        args=_config(training, len(train_rows), work),
+        args=_config(training, loaded.precision, len(train_rows), work),
         train_dataset=_dataset(train_rows),
         eval_dataset=_dataset(tokenized(held_out, training, template, loaded)),
         processing_class=loaded.tokenizer,
@@ -71,11 +71,10 @@ def tokenized(examples: Sequence[Example], training: Training, template: Templat
     return kept
 
 
-def _config(training: Training, rows: int, work: Path) -> Any:
+def _config(training: Training, precision: Precision, rows: int, work: Path) -> Any:
     from trl import SFTConfig
 
-    machine = measure()
-    half, plan = precision(machine), batch_plan(training.effective_batch_size)
+    machine, plan = measure(), batch_plan(training.effective_batch_size)
     return SFTConfig(
         output_dir=str(work),
         per_device_train_batch_size=plan.per_device_train_batch_size,
@@ -94,8 +93,8 @@ def _config(training: Training, rows: int, work: Path) -> Any:
         seed=training.seed,
         data_seed=training.seed,
         use_cpu=machine.device == "cpu",
-        fp16=half.fp16,
-        bf16=half.bf16,
+        fp16=precision.fp16,
+        bf16=precision.bf16,
         gradient_checkpointing=machine.device != "cpu",
         eval_strategy="steps",
         eval_steps=_eval_steps(training, rows),

@@ -47,7 +47,7 @@ DOORS = {
     "datasets": {"training"},
     "transformers": {"models", "training", "generation", "sample.tiny_model"},
     "tokenizers": {"sample.tiny_model"},
-    "torch": {"hardware", "sample.tiny_model"},
+    "torch": {"hardware", "models", "sample.tiny_model"},
     "pyarrow": {"products"},
     "msgspec": {"products"},
     "rouge_score": {"evaluation"},

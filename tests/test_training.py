@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from amazon_ft import generation, models, prompts, steps
+from amazon_ft import generation, hardware, models, prompts, steps
 from amazon_ft.files import InputError, digest, read_jsonl
+from amazon_ft.hardware import Precision
 from amazon_ft.models import Loaded
 from amazon_ft.recipes import RECIPES, TINY_LLAMA, Generation, Recipe, Training, named
 from amazon_ft.runs import Run
@@ -52,6 +53,14 @@ def test_the_adapter_switched_off_is_the_never_adapted_model(
         answers = generation.generate(tuned, asked, DEMO.generation, stop)
     assert answers == generation.generate(base, asked, DEMO.generation, stop)
     assert not torch.allclose(_logits(tuned, asked[0]), _logits(base, asked[0]), atol=0.1)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_trainable_weights_are_float32_in_any_precision(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hardware, "precision", lambda machine: Precision(dtype, "forced"))
+    loaded = models.add_adapter(models.load(TINY_LLAMA), DEMO.lora, seed=1)
+    kinds = {(weight.requires_grad, weight.dtype) for weight in loaded.model.parameters()}
+    assert kinds == {(True, torch.float32), (False, getattr(torch, dtype))}
 
 
 def test_batched_answers_equal_single_ones_in_the_order_asked(tuned: Loaded, asked: list[list[int]]) -> None:
