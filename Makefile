@@ -18,7 +18,7 @@ check: .venv/dev  ## style and types alone, in seconds
 	$(BIN)/pre-commit run --all-files
 
 notebooks: .venv/dev  ## make the .ipynb twins from the .py sources
-	$(BIN)/jupytext --quiet --to ipynb notebooks/*.py
+	$(BIN)/python tests/twins.py
 
 images: .venv/dev  ## draw the README's pictures from a recorded run
 	$(BIN)/python images/draw.py

@@ -39,9 +39,12 @@ def load(base_model: str, *, adapter: Path | None = None) -> Loaded:
     Raises InputError if there is no such model here and no hub to ask.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
     where, machine = locate(base_model), hardware.measure()
     precision = hardware.precision(machine)
+    if Path(where).is_dir():
+        logging.disable_progress_bar()  # nothing to wait for
     print(f"{base_model} in {precision.dtype}: {precision.reason}")
     try:
         tokenizer = AutoTokenizer.from_pretrained(where)

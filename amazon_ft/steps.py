@@ -126,7 +126,7 @@ def rows(run: Run, split: str) -> list[Example]:
 
 def _clean(run: Run, path: Path) -> None:
     funnel = Funnel()
-    with tqdm(products.read(path), desc="clean", unit=" rows") as lines:
+    with tqdm(products.read(path), desc="clean", unit=" rows", smoothing=0) as lines:
         products.write(run.products, _some(cleaning.clean(lines, funnel), path, funnel))
     write_json(run.cleaning, funnel.as_dict())
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tqdm.auto import tqdm
-from transformers import PrinterCallback, ProgressCallback, TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
 
 from amazon_ft.files import InputError
 from amazon_ft.hardware import Precision, batch_plan, measure, optimizer
@@ -46,8 +46,7 @@ def train(
         processing_class=loaded.tokenizer,
         callbacks=[_Log(log)],
     )
-    for its_own in (PrinterCallback, ProgressCallback):
-        trainer.remove_callback(its_own)
+    trainer.remove_callback(PrinterCallback)
     trainer.train()
 
 
@@ -98,9 +97,10 @@ def _config(training: Training, precision: Precision, rows: int, work: Path) -> 
         gradient_checkpointing=machine.device != "cpu",
         eval_strategy="steps",
         eval_steps=_eval_steps(training, rows),
+        eval_on_start=True,
         logging_steps=1,
         save_strategy="no",
-        disable_tqdm=True,  # in a notebook the trainer's own bar is another class than ProgressCallback
+        disable_tqdm=True,  # _Log draws the one bar
         report_to="none",
         dataset_kwargs={"skip_prepare_dataset": True},  # rows come tokenized, cut, and labelled
         dataloader_pin_memory=machine.device == "cuda",

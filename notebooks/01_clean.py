@@ -57,7 +57,7 @@ with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8")
     print(file.readline())
 
 # %% [markdown]
-# That one is clean. Most teams stop here, and that is how dirt gets into a model. Let us look for rows that need
+# That one is clean. It is easy to stop here, and that is how dirt gets into a model. Let us look for rows that need
 # work: one for each rule that we are going to use.
 
 # %%
@@ -72,7 +72,7 @@ display.table([{"needs the rule": rule, "description": text} for rule, text in d
 
 # %% [markdown]
 # `&#248;` is the letter ø, `<br>` is a line break, and the notes at the end speak about another edition or about the
-# owner of the text. A model that learns from these rows will write `<br>` to your customers.
+# owner of the text. A model that learns from these rows may write `<br>` to your customers.
 
 # %% [markdown]
 # ## The head of the file is a bad sample
@@ -84,8 +84,8 @@ from collections import Counter
 
 letters = [row.uid[0] for row in products.read(path) if isinstance(row, products.Product)]
 head, whole = Counter(letters[:100]), Counter(letters)
-share = {letter: (f"{head[letter]}%", f"{whole[letter] / len(letters):.0%}") for letter in whole}
-display.table([{"begins with": key, "first 100": few, "all": all_} for key, (few, all_) in share.items()])
+shares = [(letter, head[letter] / 100, number / len(letters)) for letter, number in whole.items()]
+display.table([{"begins": uid, "first 100": f"{a:.0%}", "all": f"{b:.0%}"} for uid, a, b in shares])
 
 # %% [markdown]
 # The file begins with books. A model trained on its head would know books and nothing else. So we clean the whole
@@ -105,7 +105,7 @@ display.table([{"rule": rule, "text after it": text} for rule, text in trace])
 # that keeps only letters would turn `R$ 1.299,00` into nothing. These four stay as they are.
 
 # %%
-good = ["Pão de queijo, 5 < 6", "R$ 1.299,00 (-20%)", "AT&T e-reader – 2ª edição", "if x<y and z>1"]
+good = ["Pão de queijo, 5 < 6", "R$ 1.299,00 (-20%)", "AT&T – 2ª edição", "if x<y and z>1"]
 display.table([{"before": text, "after": cleaning.clean_text(text)} for text in good])
 
 # %% [markdown]
@@ -138,7 +138,7 @@ print(f"{counts['kept']} kept + {refused} refused = {counts['read']} read")
 raw = {row.uid: row.content for row in rows}
 kept = list(islice(products.load(run.products), 20_000))
 repaired = [row for row in kept if raw.get(row.uid, row.content) != row.content]
-display.table([{"title": row.title, "before": raw[row.uid], "after": row.content} for row in repaired[:3]])
+display.table([{"before": raw[row.uid], "after": row.content} for row in repaired[:3]])
 
 # %% [markdown]
 # Some damage stays. When the file says `byMarta` or has `A` where a dash was, the right characters are gone. A rule

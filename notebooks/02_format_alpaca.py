@@ -19,7 +19,7 @@
 # - why training and asking must build the prompt with the same function
 # - how a product text could attack a template, and how to make it harmless
 #
-# **You need** no GPU. The first time, a tiny base model is built on your machine, which takes about a minute.
+# **You need** no GPU. The first time, a tiny base model is built on your machine, which takes less than a minute.
 #
 # *Em português: este notebook transforma cada produto em pergunta e resposta, e mostra o que o modelo aprende.*
 
@@ -43,9 +43,9 @@ RECIPE = "demo"  # @param ["demo", "tinyllama-alpaca", "llama-3.2-1b-question", 
 
 # %% [markdown]
 # Notebook 1 cleaned the catalogue. If you did not run it here, this cell does it now. If you did, it does nothing.
+# Then we take one product to look at.
 
 # %%
-from dataclasses import asdict
 from pathlib import Path
 
 from amazon_ft import display, products, prompts, steps
@@ -53,7 +53,11 @@ from amazon_ft.recipes import RECIPES, TINY_LLAMA, named
 from amazon_ft.runs import Run
 
 run, recipe = Run(Path(RUN)), named(RECIPE)
-steps.clean(run, SOURCE)
+counts = steps.clean(run, SOURCE)
+
+# %%
+from dataclasses import asdict
+
 short = (row for row in products.load(run.products) if 60 < len(row.content) < 160)
 product = next(row for row in short if row.content.isascii())
 display.table([asdict(product)])
@@ -97,8 +101,8 @@ display.tokens((tokenizer.decode([token]), label != prompts.IGNORED) for token, 
 
 # %% [markdown]
 # The last blue token is the **stop token**. It is the only way for a model to say "I am done". If it is not among the
-# learned tokens, the model answers well and then goes on and on, until a limit cuts it. That is one of the most
-# common mistakes in fine-tuning.
+# learned tokens, the model answers well and then goes on and on, until a limit cuts it. It is an easy mistake to
+# make, and it gives no error message.
 
 # %%
 print("the model learns to end with", tokenizer.decode([row.labels[-1]]))
@@ -106,7 +110,7 @@ print("the model learns to end with", tokenizer.decode([row.labels[-1]]))
 # %% [markdown]
 # ## One function builds the prompt
 # When we ask the tuned model, it must read exactly what it read in training. One space or one line end more is another
-# question for it, and its answers get worse without any error message. So nobody writes the prompt by hand here:
+# question for it, and its answers get worse in silence. So nobody writes the prompt by hand here:
 # training and asking call the same function.
 
 # %%

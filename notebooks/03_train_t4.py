@@ -81,8 +81,9 @@ display.table([{"found or decided": name, "value": value} for name, value in fou
 # %%
 print(f"{recipe.name}: {numbers['train']} training rows on {recipe.base_model}")
 parts = {"training": recipe.training, "adapter": recipe.lora, "answers": recipe.generation}
-values = {name: [f"{key} = {value}" for key, value in asdict(part).items()] for name, part in parts.items()}
-display.table([{name: "\n".join(lines) for name, lines in values.items()}])
+values = {name: asdict(part).items() for name, part in parts.items()}
+lists = {name: [f"{key} = {value}" for key, value in pairs] for name, pairs in values.items()}
+display.table([{name: "\n".join(lines) for name, lines in lists.items()}])
 
 # %% [markdown]
 # ## Train
@@ -106,8 +107,8 @@ plots.loss_curve(log).figure
 # - The training loss goes on to zero while the held-out loss **rises**: the model now learns the training rows by
 #   heart, and gets *more sure and more wrong* about all others. This is **overfitting**, also called memorising.
 #
-# The demo goes that far on purpose, with 40 epochs, so that you can see it. In your own work, stop near the lowest
-# point of the dashed line.
+# The demo goes that far on purpose, with many epochs over few rows, so that you can see it. In your own work,
+# stop near the lowest point of the dashed line.
 
 # %%
 held_out = [line for line in log if "eval_loss" in line]

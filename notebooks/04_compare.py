@@ -21,7 +21,7 @@
 # - what the scores mean, and what they hide
 # - why a fine-tuned model is not a database
 #
-# **You need** about two minutes on a laptop. What is not there yet (clean rows, training rows, the adapter) is made
+# **You need** one or two minutes on a laptop. What is not there yet (clean rows, training rows, the adapter) is made
 # on the way.
 #
 # *Em português: este notebook compara o modelo antes e depois do treino, com produtos vistos e não vistos.*
@@ -82,10 +82,10 @@ from amazon_ft import comparison
 
 labels = {name: metric.label for name, metric in comparison.METRICS.items()}
 columns = {(set_, who): scores[set_][who] for set_ in scores for who in scores[set_]}
-pd.DataFrame(columns).drop("n").rename(index=labels).round(2)
+pd.DataFrame(columns).drop("n").rename(index=labels).style.format(precision=2, na_rep="–")
 
 # %% [markdown]
-# - **Exact match** asks for every word. Only memory reaches 100%.
+# - **Exact match** asks for every word. A model that may not look into the catalogue can reach 100% only by memory.
 # - **ROUGE-L** counts words in the same order. A description in the right style but about another product gets some
 #   points, so a small gain is a gain in style.
 # - **Number precision** is the honest one here: is a price, a size or a year in the answer really true?
@@ -93,20 +93,27 @@ pd.DataFrame(columns).drop("n").rename(index=labels).round(2)
 # In one sentence:
 
 # %%
-print(comparison.verdict(scores))
+from IPython.display import Markdown
+
+Markdown(comparison.verdict(scores))
 
 # %% [markdown]
 # ## Read the answers
 # Scores hide what answers show. A marked word is not in the true description at that place. A red, bold number stands
 # nowhere in it: it was **invented**.
-#
-# Three products from the training rows:
 
 # %%
 from amazon_ft.files import read_jsonl
 
 rows = read_jsonl(run.answers)
 seen = [row for row in rows if row["set"] == "seen"]
+unseen = [row for row in rows if row["set"] == "unseen"]
+print(f"{len(seen)} seen and {len(unseen)} unseen products were asked about")
+
+# %% [markdown]
+# Three products from the training rows:
+
+# %%
 display.table(
     [
         {"title": row["title"], "true description": row["reference"]}
@@ -119,7 +126,6 @@ display.table(
 # Three products that the model has never seen:
 
 # %%
-unseen = [row for row in rows if row["set"] == "unseen"]
 display.table(
     [
         {"title": row["title"], "true description": row["reference"]}
@@ -129,8 +135,9 @@ display.table(
 )
 
 # %% [markdown]
-# With the demo, the tuned model has **memorised** what it saw and **invents** the rest. Both answers have the same
-# tone and the same good grammar: nothing in the text tells you which is which.
+# With the demo, the tuned model has **memorised** what it saw and **invents** the rest. A true answer and an invented
+# one have the same shape and the same sure tone: nothing in the text tells you which is which. The tiny model stumbles
+# now and then. A large model invents in perfect sentences.
 
 # %% [markdown]
 # ## Ask your own question
