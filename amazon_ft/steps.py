@@ -218,7 +218,7 @@ def _about(run: Run, recipe: Recipe) -> dict[str, str]:
         "Recipe": recipe.name,
         "Base model": recipe.base_model,
         "Catalogue": f"{', '.join(steps['clean']['inputs'])}: {counts['kept']} of {counts['read']} rows kept",
-        "Training": f"{len(rows(run, 'train'))} rows, {steps['train']['seconds']} seconds",
+        "Training": f"{len(rows(run, 'train'))} rows, {int(read_jsonl(run.training_log)[-1]['step'])} steps",
         "Seed": str(_local(recipe)[0].seed),
     }
 

@@ -19,6 +19,7 @@ from twins import NOTEBOOKS, twin
 
 from amazon_ft.models import locate
 from amazon_ft.recipes import RECIPES, TINY_LLAMA
+from amazon_ft.runs import Run
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(NOTEBOOKS.glob("*.py"))
@@ -27,7 +28,7 @@ COURSE = "https://colab.research.google.com/github/amazon-ft/amazon-ft/blob/main
 BLOCKS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.For, ast.While, ast.If, ast.Try)
 SLOWEST_CELL = 240  # seconds
 
-Notebooks = list[tuple[str, bytes]]  # for each: what it printed, and the manifest after it
+Notebooks = list[tuple[str, bytes, bytes]]  # for each: what it printed, and after it the manifest and the page
 
 
 def cells(source: Path, kind: str) -> list[str]:
@@ -35,8 +36,12 @@ def cells(source: Path, kind: str) -> list[str]:
 
 
 def walk(names: list[str], folder: Path) -> Notebooks:
-    """Run notebooks, each in a fresh kernel; give what each printed and the manifest after it."""
-    return [(run(name, folder), (folder / "runs" / "demo" / "manifest.json").read_bytes()) for name in names]
+    """Run notebooks, each in a fresh kernel; give what each printed, and after it the manifest and the page."""
+    made = Run(folder / "runs" / "demo")
+    return [
+        (run(name, folder), made.manifest.read_bytes(), made.page.read_bytes() if made.page.exists() else b"")
+        for name in names
+    ]
 
 
 def run(name: str, folder: Path) -> str:
@@ -117,7 +122,7 @@ def walks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Future[Not
 
 
 def test_the_last_notebook_runs_alone(walks: tuple[Future[Notebooks], Future[Notebooks]]) -> None:
-    [(text, _)] = walks[0].result()
+    [(text, _, _)] = walks[0].result()
     assert "compare: scores in runs/demo/scores.json" in text
     assert "already done" not in text
 
@@ -126,5 +131,11 @@ def test_the_course_runs_in_order_and_again_after_a_restart(walks: tuple[Future[
     done = walks[1].result()
     first, again = done[: len(NAMES)], done[len(NAMES) :]
     assert "already done" not in first[0][0]
-    assert all("already done" in text for text, _ in again)
-    assert {manifest for _, manifest in again} == {first[-1][1]}
+    assert all("already done" in text for text, _, _ in again)
+    assert {manifest for _, manifest, _ in again} == {first[-1][1]}
+
+
+def test_the_notebooks_write_the_page_that_the_command_writes(
+    walks: tuple[Future[Notebooks], Future[Notebooks]], walked: Run
+) -> None:
+    assert {walk.result()[-1][2] for walk in walks} == {walked.page.read_bytes()}
