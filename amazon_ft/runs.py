@@ -179,10 +179,6 @@ def _short(value: Any) -> str:
     return text if len(text) <= 48 else f"{text[:45]}..."
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
 def _versions() -> dict[str, str]:
     versions = {"python": platform.python_version()}
     for package in RECORDED_PACKAGES:
@@ -194,11 +190,11 @@ def _versions() -> dict[str, str]:
 
 
 def _commit() -> str | None:
-    package = Path(__file__).parent
+    """Give this package's commit; None where it is installed, even inside somebody else's repository."""
+    package = Path(__file__).resolve().parent
+    asked = ["git", "-C", str(package), "rev-parse", "HEAD", "--show-toplevel"]
     try:
-        answer = subprocess.run(
-            ["git", "-C", str(package), "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-        )
+        commit, top = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()
     except (OSError, subprocess.CalledProcessError):
         return None
-    return answer.stdout.strip()
+    return commit if Path(top) == package.parent else None

@@ -102,11 +102,12 @@ def compare(run: Run, recipe: Recipe, questions: int = QUESTIONS) -> dict[str, A
 def ask(run: Run, recipe: Recipe, question: str) -> dict[str, Answer]:
     """Ask base and tuned one question in the user's own words."""
     claim(run, recipe.as_dict())
+    example = prompts.free_question(question, recipe.asked)
     _check_weights(run, recipe)
     from amazon_ft import generation, models
 
     loaded = models.load(recipe.base_model, adapter=run.adapter)
-    answers = generation.base_and_tuned(loaded, recipe, [prompts.free_question(question, recipe.asked)])
+    answers = generation.base_and_tuned(loaded, recipe, [example])
     return {system: given[0] for system, given in answers.items()}
 
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from amazon_ft import runs
 from amazon_ft.files import InputError
 from amazon_ft.runs import Run, claim, manifest, once
 
@@ -50,6 +52,25 @@ def test_the_manifest_says_where_a_file_came_from(run: Run, source: Path) -> Non
     assert len(done["inputs"]["trn.json"]) == len(done["outputs"]["products.parquet"]) == 64
     assert done["settings"] == {"shortest": 30}
     assert "python" in done["versions"]
+
+
+def test_the_commit_is_this_packages_and_nobody_elses(
+    tmp_path: Path, run: Run, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for arguments in (
+        ["init", "-q"],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "x"],
+    ):
+        subprocess.run(["git", *arguments], cwd=tmp_path, check=True)
+    monkeypatch.setattr(runs, "__file__", str(tmp_path / ".venv" / "amazon_ft" / "runs.py"))
+    (tmp_path / ".venv" / "amazon_ft").mkdir(parents=True)
+    _step(run, source)
+    assert manifest(run)["steps"]["clean"]["commit"] is None
+    monkeypatch.setattr(runs, "__file__", str(tmp_path / "amazon_ft" / "runs.py"))
+    (tmp_path / "amazon_ft").mkdir()
+    run.products.unlink()
+    _step(run, source)
+    assert len(manifest(run)["steps"]["clean"]["commit"]) == 40
 
 
 def test_a_missing_input_is_refused(run: Run, tmp_path: Path) -> None:
