@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 from amazon_ft.files import InputError
 from amazon_ft.recipes import RECIPES, Recipe, named
 from amazon_ft.runs import Run, manifest
+
+MOST_WORKERS = 4  # beyond that, one process cannot feed them
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     demo = _verb(verbs, "demo", _demo, "walk the whole road; the last line is the path of the page")
     demo.add_argument("--products", metavar="FILE", default="bundled", help="a catalogue (default: the bundled one)")
     clean = _verb(verbs, "clean", _clean, "clean a catalogue into products.parquet, with a count for every row")
-    clean.add_argument("source", metavar="SOURCE", help="trn.json, .jsonl or .json.gz, or 'bundled'")
+    _choices(clean)
     _verb(verbs, "format", _format, "write the recipe's training, validation and test rows")
     _verb(verbs, "train", _train, "train the recipe's adapter")
     compare = _verb(verbs, "compare", _compare, "ask base and tuned, score both, write comparison.html")
@@ -46,6 +49,33 @@ def _parser() -> argparse.ArgumentParser:
     ask = _verb(verbs, "ask", _ask, "ask base and tuned a question of yours")
     ask.add_argument("question", metavar="QUESTION")
     return parser
+
+
+def _choices(clean: argparse.ArgumentParser) -> None:
+    from amazon_ft.cleaning.policies import POLICIES
+    from amazon_ft.cleaning.whole import DEFAULT, REPEATED_TITLES
+
+    clean.add_argument(
+        "sources",
+        metavar="SOURCE",
+        nargs="+",
+        help="JSON lines, CSV or Parquet, packed with gzip or zip or not; a folder of such shards; 'drive' for the "
+        "AmazonTitles-1.3MM zip, or drive:ID; hf:OWNER/NAME for a data set of the Hub; 'bundled'",
+    )
+    columns = clean.add_argument_group("columns of a catalogue of your own")
+    columns.add_argument("--uid-column", metavar="NAME", default=DEFAULT.columns.uid)
+    columns.add_argument("--title-column", metavar="NAME", default=DEFAULT.columns.title)
+    columns.add_argument("--description-column", metavar="NAME", default=DEFAULT.columns.content)
+    clean.add_argument("--policy", choices=POLICIES, default=DEFAULT.policy, help="the rules (default: %(default)s)")
+    clean.add_argument("--sample", metavar="N", type=int, help="clean N rows of the whole source, by hash of uid")
+    clean.add_argument(
+        "--repeated-titles", choices=REPEATED_TITLES, default=DEFAULT.repeated_titles, help="which of them to keep"
+    )
+    clean.add_argument("--no-near-duplicates", action="store_true", help="do not look for near duplicates")
+    clean.add_argument("--strict", action="store_true", help="stop at the first row that holds no product")
+    clean.add_argument("--shards", metavar="N", type=int, help="also write the products in files of N rows")
+    workers = min(os.cpu_count() or 1, MOST_WORKERS)
+    clean.add_argument("--workers", metavar="N", type=int, default=workers, help="processes (default: %(default)s)")
 
 
 def _verb(verbs: argparse._SubParsersAction, name: str, run: object, help_: str) -> argparse.ArgumentParser:  # type: ignore[type-arg]
@@ -72,14 +102,31 @@ def _demo(asked: argparse.Namespace) -> None:
 
 
 def _clean(asked: argparse.Namespace) -> None:
-    from amazon_ft import steps
+    from amazon_ft import products, steps
+    from amazon_ft.cleaning.whole import Choices
+    from amazon_ft.sources.chunks import Columns
 
     run, _ = _chosen(asked)
-    counts = steps.clean(run, asked.source)
+    choices = Choices(
+        Columns(asked.uid_column, asked.title_column, asked.description_column),
+        policy=asked.policy,
+        sample=asked.sample,
+        repeated_titles=asked.repeated_titles,
+        near_duplicates=not asked.no_near_duplicates,
+        strict=asked.strict,
+    )
+    counts = steps.clean(run, asked.sources, choices, asked.workers)
     for reason, number in counts["rejected"].items():
         print(f"  rejected {number:>9,}  {reason}")
     for bad in counts["bad_rows"]:
         print(f"  {bad}")
+    if counts["near_duplicates"]:
+        found = "{products:,} near duplicates in {clusters:,} clusters, {withheld:,} of them withheld"
+        print(f"  {found.format_map(counts['near_duplicates'])}")
+    if asked.shards:
+        paths = products.write_shards(run.shards, products.load(run.products), asked.shards)
+        print(f"  {len(paths)} shards in {run.shards}")
+    print(f"  page: {run.cleaning_page}")
 
 
 def _format(asked: argparse.Namespace) -> None:

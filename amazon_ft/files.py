@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,7 +27,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path that becomes `path`, synced, if the block succeeds and vanishes if it fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    _remove(temporary)
+    for stale in _stale(path):
+        _remove(stale)
     try:
         yield temporary
         for written in [*_files(temporary), temporary, path.parent]:
@@ -69,6 +71,25 @@ def digest(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     parts = [f"{file.relative_to(path)} {digest(file)}" for file in _files(path)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _stale(path: Path) -> list[Path]:
+    """Find what processes that were killed left of `path`: on a full Drive it would be in the way."""
+    ours = re.compile(rf"\.+{re.escape(path.name)}(?:\.(\d+)\.tmp)+")
+    found = [(file, ours.fullmatch(file.name)) for file in path.parent.glob(".*.tmp")]
+    return [file for file, match in found if match and (int(match[1]) == os.getpid() or not _lives(int(match[1])))]
+
+
+def _lives(process: int) -> bool:
+    if os.name == "nt":
+        return True  # Windows knows no harmless signal
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # somebody else's
+    return True
 
 
 def _files(folder: Path) -> list[Path]:

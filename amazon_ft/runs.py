@@ -35,9 +35,29 @@ class Run:
         return self.folder / "products.parquet"
 
     @property
+    def rejected(self) -> Path:
+        """Name the rows that are no usable product, each with its place and the reason."""
+        return self.folder / "rejected.parquet"
+
+    @property
+    def near_duplicates(self) -> Path:
+        """Name the products whose description is nearly that of another one, with their cluster and split."""
+        return self.folder / "near_duplicates.parquet"
+
+    @property
     def cleaning(self) -> Path:
         """Name the counts of the cleaning: read, kept, rejected by reason."""
         return self.folder / "cleaning.json"
+
+    @property
+    def cleaning_page(self) -> Path:
+        """Name the page that shows the counts of the cleaning."""
+        return self.folder / "cleaning.html"
+
+    @property
+    def shards(self) -> Path:
+        """Name the folder of the cleaned catalogue in shards."""
+        return self.folder / "shards"
 
     @property
     def reasoning(self) -> Path:
@@ -143,9 +163,10 @@ def _checked(run: Run, record: Mapping[str, Any], inputs: Sequence[Path]) -> dic
     for path in inputs:
         if not path.exists():
             raise InputError(f"{path} is missing: do the step that makes it first, or check the path.")
-        hashes[path.name] = digest(path)
+        name = str(path) if path.name in hashes else path.name
+        hashes[name] = digest(path)
         step, expected = written.get(path.name, ("", ""))
-        if path.parent == run.folder and step and expected != hashes[path.name]:
+        if path.parent == run.folder and step and expected != hashes[name]:
             raise InputError(
                 f"{path} is not the file that step '{step}' wrote: delete it and do that step again, "
                 "or choose another run folder."

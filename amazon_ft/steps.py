@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm.auto import tqdm
-
-from amazon_ft import cleaning, products, prompts
-from amazon_ft.cleaning import Funnel
+from amazon_ft import products, prompts
+from amazon_ft.cleaning import report, whole
+from amazon_ft.cleaning.whole import DEFAULT, Choices, Files
 from amazon_ft.files import InputError, read_jsonl, replacing, write_json, write_jsonl, write_text
 from amazon_ft.products import Product
 from amazon_ft.prompts import Example
 from amazon_ft.recipes import Lora, Recipe, Training
 from amazon_ft.runs import SPLITS, Run, claim, manifest, once
 from amazon_ft.sample import catalogue
+from amazon_ft.sources import reading
 
 if TYPE_CHECKING:
     from amazon_ft.generation import Answer
@@ -26,22 +27,25 @@ BUNDLED = "bundled"
 QUESTIONS = 64  # asked of each set in a comparison
 
 
-def clean(run: Run, source: str = BUNDLED) -> dict[str, Any]:
-    """Clean a catalogue, a path or the bundled one, into products.parquet and return the counts.
+def clean(
+    run: Run, sources: str | Path | Sequence[str | Path] = BUNDLED, choices: Choices = DEFAULT, workers: int = 1
+) -> dict[str, Any]:
+    """Clean a catalogue, the bundled one or what `sources.reading.find` finds, and return the counts.
 
-    Raises InputError if there is no usable product in it.
+    Any number of workers writes the same files. Raises InputError if there is no usable product.
     """
-    path = catalogue.cached() if source == BUNDLED else Path(source)
+    given = [sources] if isinstance(sources, str | Path) else sources
+    source = reading.find(catalogue.cached() if name == BUNDLED else name for name in given)
     done = once(
         run,
         "clean",
-        inputs=[path],
-        settings={"rules": [rule.name for rule in cleaning.RULES], "shortest": cleaning.SHORTEST_CONTENT},
-        outputs=[run.products, run.cleaning],
-        work=lambda: _clean(run, path),
+        inputs=source.files,
+        settings=choices.as_dict() | ({"hub": source.hub} if source.hub else {}),
+        outputs=[run.products, run.rejected, run.near_duplicates, run.cleaning, run.cleaning_page],
+        work=lambda: _clean(run, source, choices, workers),
     )
     counts: dict[str, Any] = json.loads(run.cleaning.read_text(encoding="utf-8"))
-    _say("clean", done, f"{counts['read']} rows read, {counts['kept']} products kept, in {run.products}")
+    _say("clean", done, f"{counts['read']:,} rows read, {counts['kept']:,} products kept, in {run.products}")
     return counts
 
 
@@ -51,7 +55,7 @@ def format_rows(run: Run, recipe: Recipe) -> dict[str, int]:
     done = once(
         run,
         "format",
-        inputs=[run.products, *([run.reasoning] if recipe.with_reasoning else [])],
+        inputs=[run.products, run.near_duplicates, *([run.reasoning] if recipe.with_reasoning else [])],
         settings={},
         outputs=[run.rows(split) for split in SPLITS],
         work=lambda: _format(run, recipe),
@@ -125,24 +129,23 @@ def rows(run: Run, split: str) -> list[Example]:
     return [Example(**row) for row in read_jsonl(run.rows(split))]
 
 
-def _clean(run: Run, path: Path) -> None:
-    funnel = Funnel()
-    with tqdm(products.read(path), desc="clean", unit=" rows", smoothing=0) as lines:
-        products.write(run.products, _some(cleaning.clean(lines, funnel), path, funnel))
-    write_json(run.cleaning, funnel.as_dict())
-
-
-def _some(kept: Iterator[Product], path: Path, funnel: Funnel) -> Iterator[Product]:
-    yield from kept
-    if not funnel.kept:
-        reasons = ", ".join(f"{number} {reason}" for reason, number in funnel.rejected.most_common())
-        raise InputError(f"no usable product in {path}: all {funnel.read} rows were rejected ({reasons}).")
+def _clean(run: Run, source: reading.Source, choices: Choices, workers: int) -> None:
+    with ExitStack() as stack:
+        paths = [stack.enter_context(replacing(path)) for path in (run.products, run.rejected, run.near_duplicates)]
+        counts = whole.clean(source, choices, Files(*paths), workers)
+    write_json(run.cleaning, counts)
+    write_text(run.cleaning_page, report.page(counts))
 
 
 def _format(run: Run, recipe: Recipe) -> None:
+    from amazon_ft.cleaning.twins import withheld
+
     reasoning = {row["uid"]: row for row in read_jsonl(run.reasoning)} if recipe.with_reasoning else {}
+    left_out = withheld(run.near_duplicates)
     usable = (
-        product for product in products.load(run.products) if not recipe.with_reasoning or product.uid in reasoning
+        product
+        for row, product in enumerate(products.load(run.products))
+        if row not in left_out and (not recipe.with_reasoning or product.uid in reasoning)
     )
     sizes = {split: recipe.rows if split == "train" else recipe.held_out_rows for split in SPLITS}
     chosen = products.sample(usable, sizes)

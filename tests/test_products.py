@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import gzip
-import json
 import random
 from pathlib import Path
 
@@ -9,75 +7,9 @@ import pytest
 
 from amazon_ft import products
 from amazon_ft.files import InputError
-from amazon_ft.products import BadRow, Product
+from amazon_ft.products import Product
 from amazon_ft.sample import catalogue
-
-ROWS = [{"uid": f"B{number:09}", "title": f"Mug {number}", "content": "Holds 300 ml."} for number in range(50)]
-
-
-def _write(path: Path, text: str) -> Path:
-    data = text.encode("utf-8", "surrogatepass")
-    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
-    return path
-
-
-@pytest.mark.parametrize("name", ["trn.json", "trn.jsonl", "trn.json.gz", "gzip-by-content.json"])
-def test_every_row_is_read(tmp_path: Path, name: str) -> None:
-    path = _write(tmp_path / name, "".join(json.dumps(row) + "\n" for row in ROWS))
-    if name.startswith("gzip"):
-        path.write_bytes(gzip.compress(path.read_bytes()))
-    assert list(products.read(path)) == [Product(**row) for row in ROWS]
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("", "is empty"),
-        ("\n \n", "is empty"),
-        ("<!DOCTYPE html><html>", "is not JSON"),
-        ("[\n", "one JSON array"),
-        ('{"uid": "1", "name": "Mug"}\n', "has no 'title'"),
-        ('"text"\n', "has no 'title'"),
-    ],
-)
-def test_a_file_that_is_no_catalogue_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
-    with pytest.raises(InputError, match=sentence):
-        list(products.read(_write(tmp_path / "trn.json", text)))
-
-
-def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is not a file"):
-        list(products.read(tmp_path / "trn.json"))
-
-
-def test_a_cut_gzip_is_named(tmp_path: Path) -> None:
-    path = _write(tmp_path / "trn.json.gz", "".join(json.dumps(row) + "\n" for row in ROWS))
-    path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(InputError, match="cut or damaged"):
-        list(products.read(path))
-
-
-def test_bad_rows_are_named_by_line_and_the_rest_is_read(tmp_path: Path) -> None:
-    lines = [
-        '{"uid": "1", "title": "Mug", "content": "x"}',
-        "",
-        "{torn",
-        '{"uid": "2"}',
-        '{"title": 5}',
-        '{"title": null}',
-    ]
-    rows = list(products.read(_write(tmp_path / "trn.json", "\ufeff" + "\r\n".join(lines))))
-    assert rows[0] == Product("1", "Mug", "x")
-    assert rows[1:3] == [BadRow(3, "not JSON"), BadRow(4, "no title")]
-    assert [row.title for row in rows[3:] if isinstance(row, Product)] == ["5", ""]
-
-
-def test_a_row_without_uid_gets_one_of_its_own(tmp_path: Path) -> None:
-    rows = [{"uid": "", "title": "Mug", "content": "Red."}, {"title": "Mug", "content": "Blue."}]
-    read = list(products.read(_write(tmp_path / "trn.json", "\n".join(map(json.dumps, rows)))))
-    uids = {row.uid for row in read if isinstance(row, Product)}
-    assert len(uids) == 2
-    assert all(uid.startswith("noid-") for uid in uids)
+from amazon_ft.sources import reading
 
 
 def test_parquet_gives_back_what_was_written(tmp_path: Path) -> None:
@@ -123,3 +55,28 @@ def test_split_shares_and_stability() -> None:
     assert [products.split_of(title) for title in ("Mug", "Blue Kettle, 1.5 L", "Café Stories, Vol. 3")] == [
         "train", "train", "train",
     ]  # fmt: skip
+
+
+def test_a_sample_of_a_large_catalogue_is_what_sorting_gives() -> None:
+    rows = [Product(f"B{number:09}", f"Mug {number}", "x") for number in range(3_000)]
+    sizes = {"train": 40, "validation": 3, "test": 0}
+    ranked = sorted(rows, key=lambda row: products.hash_of(row.uid))
+    for split, some in products.sample(rows, sizes).items():
+        assert some == [row for row in ranked if products.split_of(row.title) == split][: sizes[split]]
+
+
+@pytest.mark.parametrize(("rows", "files"), [(10, 3), (25, 1), (5, 5), (100, 1)])
+def test_shards_hold_so_many_rows_and_are_read_in_order(tmp_path: Path, rows: int, files: int) -> None:
+    catalogue_ = catalogue.products(25)
+    paths = products.write_shards(tmp_path / "shards", catalogue_, rows)
+    assert [path.name for path in paths] == [f"products-{n:05}-of-{files:05}.parquet" for n in range(files)]
+    assert [len(list(products.load(path))) for path in paths[:-1]] == [rows] * (files - 1)
+    assert list(reading.read(tmp_path / "shards")) == catalogue_
+    fewer = products.write_shards(tmp_path / "shards", catalogue_[:5], 5)
+    assert len(fewer) == 1
+
+
+def test_shards_without_rows_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="ask for 1 or more"):
+        products.write_shards(tmp_path / "shards", catalogue.products(5), 0)
+    assert not list(tmp_path.iterdir())

@@ -20,7 +20,20 @@ PACKAGE = ROOT / "amazon_ft"
 FLOORS = (
     "files",
     "products",
-    "cleaning",
+    "sources.chunks",
+    "sources.packed",
+    "sources.tables",
+    "sources.downloads",
+    "sources.reading",
+    "cleaning.rules",
+    "cleaning.policies",
+    "cleaning.counting",
+    "cleaning.batches",
+    "cleaning.pipeline",
+    "cleaning.duplicates",
+    "cleaning.twins",
+    "cleaning.whole",
+    "cleaning.report",
     "prompts",
     "recipes",
     "runs",
@@ -44,22 +57,52 @@ DOORS = {
     "unsloth": {"models"},
     "peft": {"models"},
     "trl": {"training"},
-    "datasets": {"training"},
+    "datasets": {"training", "sources.tables"},
     "transformers": {"models", "training", "generation", "sample.tiny_model"},
     "tokenizers": {"sample.tiny_model"},
     "torch": {"hardware", "models", "sample.tiny_model"},
-    "pyarrow": {"products"},
-    "msgspec": {"products"},
+    "pyarrow": {
+        "products",
+        "sources.tables",
+        "cleaning.batches",
+        "cleaning.pipeline",
+        "cleaning.duplicates",
+        "cleaning.twins",
+    },
+    "numpy": {"cleaning.batches", "cleaning.pipeline", "cleaning.duplicates", "cleaning.twins"},
+    "xxhash": {"cleaning.batches", "cleaning.twins"},
+    "msgspec": {"products", "sources.chunks", "sample.dirt", "sample.catalogue"},
+    "isal": {"sources.packed"},
+    "gdown": {"sources.downloads"},
     "rouge_score": {"evaluation"},
     "sacrebleu": {"evaluation"},
     "matplotlib": {"plots"},
-    "jinja2": {"comparison"},
-    "markupsafe": {"comparison"},
+    "jinja2": {"comparison", "cleaning.report"},
+    "markupsafe": {"comparison", "cleaning.report"},
     "ipywidgets": set(),
     "openai": set(),
 }
-PURE = ("files", "products", "cleaning", "prompts", "recipes", "runs", "evaluation", "comparison", "display", "cli")
-HEAVY = ("torch", "transformers", "datasets", "trl", "peft", "unsloth", "openai", "pandas", "matplotlib", "pyarrow")
+PURE = (
+    "files",
+    "products",
+    "sources.reading",
+    "cleaning.rules",
+    "cleaning.policies",
+    "cleaning.counting",
+    "cleaning.whole",
+    "cleaning.report",
+    "prompts",
+    "recipes",
+    "runs",
+    "evaluation",
+    "comparison",
+    "display",
+    "cli",
+)
+HEAVY = (
+    *("torch", "transformers", "datasets", "trl", "peft", "unsloth", "openai"),
+    *("numpy", "pandas", "matplotlib", "pyarrow", "gdown"),
+)
 PUBLISHED_LINES = 250
 
 
@@ -132,7 +175,7 @@ def test_the_readme_draws_this_tree() -> None:
     names = {line.split("#")[0].strip().rstrip("/") for line in drawn[1].splitlines()[1:]}
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     top = {line.split("/")[0] for line in tracked.splitlines() if not line.startswith(".") or line.startswith(".ci")}
-    rooms = {f"{room.split('.')[0]}.py" if "." not in room else "sample" for room in FLOORS}
+    rooms = {room.split(".")[0] if "." in room else f"{room}.py" for room in FLOORS}
     notebooks = {path.stem for path in (ROOT / "notebooks").glob("*.py")}
     assert names == top | rooms | notebooks
 

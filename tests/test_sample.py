@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amazon_ft.cleaning import clean_text
+from amazon_ft.cleaning.rules import OURS
 from amazon_ft.products import Product
 from amazon_ft.sample.catalogue import lines, products, rows
 from amazon_ft.sample.dirt import DIRT, JUNK, Dirt, is_book, soil
@@ -168,8 +168,8 @@ def test_cleaning_gives_the_truth_back_except_for_what_is_lost(seed: int) -> Non
     kept = [row for row in scraped(seed) if row["uid"] in truth(seed)]
     wrong = 0
     for row in kept:
-        assert clean_text(row["title"]) == truth(seed)[row["uid"]].title
-        wrong += clean_text(row["content"]) != truth(seed)[row["uid"]].content
+        assert OURS.clean(row["title"]) == truth(seed)[row["uid"]].title
+        wrong += OURS.clean(row["content"]) != truth(seed)[row["uid"]].content
     lost = sum(dirt.share for dirt in DIRT if not dirt.reversible)
     assert 0.244 - 0.03 <= wrong / len(kept) <= lost + 0.02
 
@@ -182,7 +182,7 @@ def test_each_kind_of_dirt_changes_its_share_and_can_be_undone_if_it_says_so(dir
     eligible = sum(is_book(product) for product in clean) if dirt.books_only else len(clean)
     assert len(pairs) == max(1, round(dirt.share * eligible))
     for before, after in pairs:
-        cleaned = Product(after.uid, clean_text(after.title), clean_text(after.content))
+        cleaned = Product(after.uid, OURS.clean(after.title), OURS.clean(after.content))
         assert (cleaned == before) is dirt.reversible
 
 
@@ -192,7 +192,7 @@ def test_each_mark_of_dirt_is_in_the_file(mark: str) -> None:
 
 
 def test_each_loss_is_in_the_file() -> None:
-    both = [(truth()[row["uid"]].content, clean_text(row["content"])) for row in scraped() if row["uid"] in truth()]
+    both = [(truth()[row["uid"]].content, OURS.clean(row["content"])) for row in scraped() if row["uid"] in truth()]
     assert any("—" in before and re.search(r" [A?] ", after) and "—" not in after for before, after in both)
     assert any("..." in before and "!" in after and "..." not in after for before, after in both)
     glued = sum(len(after.split()) < len(before.split()) for before, after in both)

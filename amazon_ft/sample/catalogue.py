@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 from random import Random
 from string import ascii_uppercase, digits
+
+from msgspec import structs
 
 from amazon_ft.files import cache, write_text
 from amazon_ft.products import Product
@@ -55,7 +57,7 @@ def rows(number: int = 480, seed: int = 3407) -> Iterator[dict[str, object]]:
     related = {row: _related(len(scraped), rng) for row in scraped}  # by row, so that equal rows stay equal
     for row in scraped:
         targets = related[row]
-        yield asdict(row) | {"target_ind": list(targets), "target_rel": [1.0] * len(targets)}
+        yield structs.asdict(row) | {"target_ind": list(targets), "target_rel": [1.0] * len(targets)}
 
 
 def lines(number: int = 480, seed: int = 3407) -> Iterator[str]:
@@ -90,7 +92,7 @@ def _truth(number: int, seed: int, seen: set[str]) -> list[Placed]:
     step = number // 5
     for odd, oddity in zip(range(step, number, max(1, step)), words()["oddities"], strict=False):
         row = truth[odd].row
-        truth[odd] = replace(truth[odd], row=replace(row, content=row.content + oddity))
+        truth[odd] = replace(truth[odd], row=structs.replace(row, content=row.content + oddity))
     return truth
 
 
@@ -162,7 +164,7 @@ def _junk(total: int, number: int, seed: int, seen: set[str], rng: Random) -> It
     unnamed = set(rng.sample(range(len(kinds)), round(BLANK_UIDS * total)))
     for rank, (junk, placed) in enumerate(zip(kinds, _soiled(clean, rng), strict=True)):
         row = junk.apply(placed.row, rng)
-        yield replace(placed, row=replace(row, uid="") if rank in unnamed else row)
+        yield replace(placed, row=structs.replace(row, uid="") if rank in unnamed else row)
 
 
 def _place_of(junk: Junk, number: int, rng: Random) -> int:

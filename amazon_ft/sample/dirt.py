@@ -5,10 +5,12 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html.entities import codepoint2name
 from random import Random
 from typing import Literal
+
+from msgspec.structs import replace
 
 from amazon_ft.products import Product
 from amazon_ft.sample.words import words

@@ -1,0 +1,1 @@
+"""A catalogue from wherever it lies: found, recognised by its bytes, read in chunks."""

@@ -1,0 +1,198 @@
+"""Turn a chunk of a source into products, and into a reason for every row that gives none. Pure."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+
+from amazon_ft.products import Product, hash_of
+
+TOO_LONG = b"\0"  # stands for a line that was too long to be held
+SHOWN = 2_000  # characters of a bad row that are kept, to look at
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Name the columns, or JSON keys, that hold each field of a product."""
+
+    uid: str = "uid"
+    title: str = "title"
+    content: str = "content"
+
+
+COLUMNS = Columns()  # those of AmazonTitles-1.3MM
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """Hold a row that gives no product: its number in the file, why, where in it, and how it begins."""
+
+    number: int
+    reason: str
+    detail: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Hold whole lines of JSON, the number of the first one, and how many there are."""
+
+    source: str
+    first: int
+    number: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Table:
+    """Hold rows that a reader has taken apart: numbered (uid, title, content), or bad."""
+
+    source: str
+    rows: Sequence[tuple[int, Any, Any, Any] | BadRow]
+
+
+Chunk = Lines | Table
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Hold what the rows of a chunk are, in order, and the number of each in its file."""
+
+    source: str
+    numbers: Sequence[int]
+    rows: Sequence[Product | BadRow]
+
+
+def parse(chunk: Chunk, columns: Columns) -> Rows:
+    """Give a product or a reason for every row of a chunk; blank lines are no rows."""
+    if isinstance(chunk, Table):
+        rows = [row if isinstance(row, BadRow) else product(*row) for row in chunk.rows]
+        return Rows(chunk.source, [row.number if isinstance(row, BadRow) else row[0] for row in chunk.rows], rows)
+    products = _whole(chunk, _strict(columns))
+    if products is not None and all(product.uid for product in products):
+        return Rows(chunk.source, range(chunk.first, chunk.first + len(products)), products)
+    lines = [(number, line) for number, line in enumerate(chunk.data.split(b"\n"), chunk.first) if line.strip()]
+    return Rows(
+        chunk.source, [number for number, _ in lines], [parse_line(line, columns, number) for number, line in lines]
+    )
+
+
+def parse_line(line: bytes, columns: Columns, number: int) -> Product | BadRow:
+    """Give the product of one line of JSON, or why there is none."""
+    reason, detail = "not JSON", ""
+    try:
+        row = _lenient(columns).decode(line)
+        return product(number, row.uid, row.title, row.content)
+    except msgspec.ValidationError:
+        reason = f"no {columns.title}"
+    except UnicodeDecodeError as error:
+        reason, detail = "not UTF-8", error.reason
+    except (msgspec.DecodeError, RecursionError) as error:
+        detail = str(error).removeprefix("JSON is malformed: ")
+    if line.strip() == TOO_LONG:
+        reason, detail = "line too long", ""
+    return BadRow(number, reason, detail, line[:SHOWN].decode("utf-8", "backslashreplace").strip())
+
+
+def product(number: int, *values: Any) -> Product | BadRow:
+    """Give the product of a uid, title and content of any type; one without uid is named after its texts."""
+    texts = [_text(value) for value in values]
+    for name, text in zip(Product.__struct_fields__, texts, strict=True):
+        if text is None:
+            return BadRow(number, f"{name} is not text", "", json.dumps(values, default=str)[:SHOWN])
+    uid, title, content = (text or "" for text in texts)
+    try:
+        f"{uid}{title}{content}".encode()
+    except UnicodeEncodeError as error:
+        shown = f"{title} {content}"[:SHOWN].encode("utf-8", "backslashreplace").decode()
+        return BadRow(number, "not UTF-8", error.reason, shown)
+    return Product(uid if uid.strip() else f"noid-{hash_of(title + content):016x}", title, content)
+
+
+def sample(chunks: Iterable[Chunk], columns: Columns, size: int) -> Iterator[Table]:
+    """Pick `size` rows of a whole source by hash of uid, in one pass; bad rows come along to be counted.
+
+    Which rows are picked does not depend on their order; they come in the order of their file.
+    """
+    heap: list[tuple[int, int, str, int, Product]] = []
+    bad: list[tuple[int, str, BadRow]] = []
+    order = 0
+    for chunk in chunks:
+        bound = heap[0][0] if len(heap) == size else -(2**64)
+        for rank, source, number, row in _candidates(chunk, columns, bound):
+            order += 1
+            if isinstance(row, BadRow):
+                bad.append((order, source, row))
+            elif len(heap) < size:
+                heapq.heappush(heap, (rank, -order, source, number, row))
+            elif heap:
+                heapq.heappushpop(heap, (rank, -order, source, number, row))
+    picked: list[tuple[int, str, Any]] = [
+        (-order, source, (number, row.uid, row.title, row.content)) for _, order, source, number, row in heap
+    ]
+    for source, rows in groupby(sorted([*picked, *bad], key=itemgetter(0)), key=itemgetter(1)):
+        yield Table(source, [row for *_, row in rows])
+
+
+def _whole(chunk: Lines, decoder: msgspec.json.Decoder[Any]) -> list[Any] | None:
+    """Decode all lines at once; None if one is bad or blank, so that they must be looked at one by one."""
+    try:
+        rows: list[Any] = decoder.decode_lines(chunk.data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return rows if len(rows) == chunk.number else None
+
+
+def _candidates(chunk: Chunk, columns: Columns, bound: int) -> Iterator[tuple[int, str, int, Product | BadRow]]:
+    """Yield bad rows, and the rows whose rank is above `bound`; parse no more than these where that can be."""
+    uids = _whole(chunk, _uid_alone(columns)) if isinstance(chunk, Lines) else None
+    if not isinstance(chunk, Lines) or uids is None or not all(row.uid.strip() for row in uids):
+        rows = parse(chunk, columns)
+        for number, row in zip(rows.numbers, rows.rows, strict=True):
+            if isinstance(row, BadRow):
+                yield 0, rows.source, number, row
+            elif (rank := -hash_of(row.uid)) > bound:
+                yield rank, rows.source, number, row
+        return
+    ranks = [-hash_of(row.uid) for row in uids]
+    lines = chunk.data.split(b"\n")
+    for place, rank in enumerate(ranks):
+        if rank > bound:
+            yield rank, chunk.source, chunk.first + place, parse_line(lines[place], columns, chunk.first + place)
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, str):
+        return value
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+@cache
+def _strict(columns: Columns) -> msgspec.json.Decoder[Product]:
+    if columns == COLUMNS:
+        return msgspec.json.Decoder(Product)
+    named = [(field, str, msgspec.field(name=getattr(columns, field))) for field in Product.__struct_fields__]
+    return msgspec.json.Decoder(msgspec.defstruct("Renamed", named, bases=(Product,), frozen=True, gc=False))
+
+
+@cache
+def _lenient(columns: Columns) -> msgspec.json.Decoder[Any]:
+    title = ("title", Any, msgspec.field(name=columns.title))
+    rest = [(field, Any, msgspec.field(default="", name=getattr(columns, field))) for field in ("content", "uid")]
+    return msgspec.json.Decoder(msgspec.defstruct("Line", [title, *rest]))
+
+
+@cache
+def _uid_alone(columns: Columns) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(msgspec.defstruct("Uid", [("uid", str, msgspec.field(name=columns.uid))], gc=False))

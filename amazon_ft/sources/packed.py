@@ -1,0 +1,85 @@
+"""Open a file of text, packed or not, and give whole lines of it."""
+
+from __future__ import annotations
+
+import io
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from gzip import BadGzipFile
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, cast
+
+from isal import igzip_threaded, isal_zlib
+
+from amazon_ft.files import InputError
+from amazon_ft.sources.chunks import TOO_LONG
+
+SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".gz", ".zip", ".parquet")
+CHUNK = 4_000_000  # bytes: some 4,000 rows, the unit of work
+LONGEST_LINE = 16_000_000  # bytes; the longest of the real file has 200,000
+MOST_UNPACKED = 1_000_000_000  # bytes that any file may unpack to,
+EXPANSION = 200  # or so many times its size on disk; text of products shrinks to a half
+DAMAGE: tuple[type[Exception], ...] = (EOFError, BadGzipFile, zlib.error, isal_zlib.error, zipfile.BadZipFile)  # type: ignore[assignment]
+BUFFER = 1 << 16
+GZIP, ZIP, BOM = b"\x1f\x8b", b"PK\x03\x04", b"\xef\xbb\xbf"
+
+
+@contextmanager
+def opened(path: Path, raw: BinaryIO) -> Iterator[io.BufferedReader[Any]]:
+    """Give the bytes of a file, of a gzip file, of the data in a zip archive, or of gzip in zip.
+
+    Raises InputError, here or while the bytes are read, if the file is cut or damaged; nothing is unpacked to disk.
+    """
+    file: io.BufferedReader[Any] = io.BufferedReader(cast(io.RawIOBase, raw), BUFFER)
+    try:
+        if file.peek(4).startswith(ZIP):
+            archive = zipfile.ZipFile(raw)
+            file = io.BufferedReader(cast(io.RawIOBase, archive.open(_member(archive, path))), BUFFER)
+        if file.peek(2).startswith(GZIP):
+            file = cast("io.BufferedReader[Any]", igzip_threaded.open(file, "rb"))
+        if file.peek(4).startswith((GZIP, ZIP)):
+            raise InputError(f"{path} is packed more than twice: unpack it first.")
+        with file:
+            yield file
+    except DAMAGE as error:
+        raise InputError(f"{path} is cut or damaged ({error}): download it again.") from error
+
+
+def blocks(file: io.BufferedReader[Any], path: Path) -> Iterator[bytes]:
+    """Yield whole lines, some megabytes at a time; TOO_LONG stands for a line that would not fit in memory.
+
+    Raises InputError if the file unpacks to far more than any text does.
+    """
+    limit = max(MOST_UNPACKED, EXPANSION * path.stat().st_size)
+    rest, dropping, unpacked = b"", False, 0
+    while block := file.read(CHUNK):
+        block = block if unpacked else block.removeprefix(BOM)
+        unpacked += len(block) or 1
+        if unpacked > limit:
+            raise InputError(f"{path} unpacks to over {limit:,} bytes, as zip bombs do: ask where it comes from.")
+        if dropping and (end := block.find(b"\n")) >= 0:
+            rest, block, dropping = TOO_LONG, block[end:], False
+        cut = 0 if dropping else block.rfind(b"\n") + 1
+        if cut:
+            yield rest + block[:cut]
+        rest = b"" if dropping else block[cut:] if cut else rest + block
+        if len(rest) > LONGEST_LINE:
+            rest, dropping = b"", True
+    if rest or dropping:
+        yield TOO_LONG if dropping else rest
+
+
+def _member(archive: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
+    """Choose trn.json wherever it lies, else the only file of data."""
+    files = [info for info in archive.infolist() if not info.is_dir() and not stat.S_ISLNK(info.external_attr >> 16)]
+    data = [info for info in files if PurePosixPath(info.filename).suffix.lower() in SUFFIXES]
+    chosen = [info for info in data if PurePosixPath(info.filename).name.startswith("trn.")] or data
+    if len(chosen) != 1:
+        held = ", ".join(info.filename for info in files[:8]) or "nothing"
+        raise InputError(f"{path} should hold trn.json or one file of data, but holds {held}: unpack the one you want.")
+    if chosen[0].flag_bits & 1:
+        raise InputError(f"{path} is encrypted: unpack it first.")
+    return chosen[0]
