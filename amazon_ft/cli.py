@@ -123,7 +123,7 @@ def _clean(asked: argparse.Namespace) -> None:
     if counts["near_duplicates"]:
         found = "{products:,} near duplicates in {clusters:,} clusters, {withheld:,} of them withheld"
         print(f"  {found.format_map(counts['near_duplicates'])}")
-    if asked.shards:
+    if asked.shards is not None:
         paths = products.write_shards(run.shards, products.load(run.products), asked.shards)
         print(f"  {len(paths)} shards in {run.shards}")
     print(f"  page: {run.cleaning_page}")

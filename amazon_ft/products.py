@@ -26,6 +26,10 @@ class Product(msgspec.Struct, frozen=True, gc=False):
     title: str
     content: str
 
+    def as_dict(self) -> dict[str, str]:
+        """Give the product as plain values."""
+        return msgspec.structs.asdict(self)
+
 
 def sample(products: Iterable[Product], sizes: Mapping[str, int]) -> dict[str, list[Product]]:
     """Pick `sizes[split]` products of each split by hash of uid, in one pass, whatever the file's order."""

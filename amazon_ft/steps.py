@@ -17,25 +17,23 @@ from amazon_ft.products import Product
 from amazon_ft.prompts import Example
 from amazon_ft.recipes import Lora, Recipe, Training
 from amazon_ft.runs import SPLITS, Run, claim, manifest, once
-from amazon_ft.sample import catalogue
 from amazon_ft.sources import reading
+from amazon_ft.sources.reading import BUNDLED
 
 if TYPE_CHECKING:
     from amazon_ft.generation import Answer
 
-BUNDLED = "bundled"
 QUESTIONS = 64  # asked of each set in a comparison
 
 
 def clean(
     run: Run, sources: str | Path | Sequence[str | Path] = BUNDLED, choices: Choices = DEFAULT, workers: int = 1
 ) -> dict[str, Any]:
-    """Clean a catalogue, the bundled one or what `sources.reading.find` finds, and return the counts.
+    """Clean what `sources.reading.find` finds into the files of `run` and return the counts.
 
     Any number of workers writes the same files. Raises InputError if there is no usable product.
     """
-    given = [sources] if isinstance(sources, str | Path) else sources
-    source = reading.find(catalogue.cached() if name == BUNDLED else name for name in given)
+    source = reading.find([sources] if isinstance(sources, str | Path) else sources)
     done = once(
         run,
         "clean",

@@ -56,11 +56,9 @@ run, recipe = Run(Path(RUN)), named(RECIPE)
 counts = steps.clean(run, SOURCE)
 
 # %%
-from dataclasses import asdict
-
 short = (row for row in products.load(run.products) if 60 < len(row.content) < 160)
 product = next(row for row in short if row.content.isascii())
-display.table([asdict(product)])
+display.table([product.as_dict()])
 
 # %% [markdown]
 # ## One product, seven recipes
@@ -143,6 +141,7 @@ numbers = steps.format_rows(run, recipe)
 
 # %%
 import json
+from dataclasses import asdict
 
 train_rows = steps.rows(run, "train")
 print(json.dumps(asdict(train_rows[0]), indent=2, ensure_ascii=False))

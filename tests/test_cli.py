@@ -40,10 +40,10 @@ def test_help_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (None, "is missing"),
+        (None, "is not a file"),
         ("", "is empty"),
-        ("not json\n", "is not JSON"),
-        ('{"uid": "1", "content": "A steel mug."}\n', "has no 'title'"),
+        ("not json\n", "neither JSON nor CSV"),
+        ('{"uid": "1", "content": "A steel mug."}\n', "has no column 'title' (it has 'uid', 'content')"),
         ('{"uid": "1", "title": "", "content": "A steel mug that holds 300 ml."}\n', "no usable product"),
     ],
 )
@@ -62,6 +62,31 @@ def test_a_row_without_title_among_good_ones_is_named(tmp_path: Path, capsys: py
     source.write_text(f'{MUG}{{"uid": "2"}}\n')
     assert main(["clean", str(source), "--run", str(tmp_path / "run")]) == 0
     assert "line 2: no title" in capsys.readouterr().out
+
+
+def test_clean_says_what_it_did_and_writes_shards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "own.csv"
+    source.write_text(
+        "asin,name,text\n" + "".join(f"B{n},Mug {n},A mug of {n} ml that is made of steel.\n" for n in range(5))
+    )
+    columns = ("--uid-column", "asin", "--title-column", "name", "--description-column", "text")
+    assert main(["clean", str(source), "--run", str(tmp_path / "run"), *columns, "--shards", "2", "--sample", "4"]) == 0
+    said = capsys.readouterr().out
+    assert "4 rows read, 4 products kept" in said
+    assert "2 shards in" in said
+    assert "0 near duplicates in 0 clusters" in said
+    assert str(Run(tmp_path / "run").cleaning_page) in said
+    assert "has no column 'title'" in _refused(capsys, "clean", source, "--run", tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [("--sample", "a sample of 0 rows"), ("--workers", "0 workers"), ("--shards", "shards of 0")],
+)
+def test_numbers_below_one_get_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, sentence: str
+) -> None:
+    assert sentence in _refused(capsys, "clean", "bundled", "--run", tmp_path / "run", option, 0)
 
 
 def test_an_unknown_recipe_gets_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

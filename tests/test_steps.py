@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from amazon_ft import steps
+from amazon_ft.cleaning.whole import Choices
 from amazon_ft.files import InputError, read_jsonl, write_jsonl
 from amazon_ft.products import load
 from amazon_ft.recipes import named
@@ -105,11 +106,16 @@ def test_a_catalogue_without_a_usable_product_is_refused(tmp_path: Path) -> None
 
 def test_a_blurb_of_a_training_row_is_never_held_out(tmp_path: Path) -> None:
     source = tmp_path / "trn.json"
-    blurb = "Good reading for every home, printed with care since 1920."
-    write_jsonl(source, [{"uid": f"{n}", "title": f"Book {n}", "content": blurb} for n in range(80)])
+    blurbs = [f"Good reading for every home, printed with care since {year}." for year in range(1900, 2000)]
+    rows = [{"uid": f"{n}", "title": f"Book {n}", "content": blurbs[n % 100]} for n in range(300)]
+    write_jsonl(source, rows)
     run = Run(tmp_path / "run")
-    steps.clean(run, str(source))
-    assert steps.format_rows(run, DEMO) == {"train": 64, "validation": 0, "test": 0}
+    counts = steps.clean(run, str(source), Choices(near_duplicates=False))
+    assert counts["kept"] == 300
+    steps.format_rows(run, DEMO)
+    contents = {split: {row.output for row in steps.rows(run, split)} for split in SPLITS}
+    assert contents["test"]
+    assert contents["train"].isdisjoint(contents["test"] | contents["validation"])
 
 
 def test_reasoning_rows_join_at_format(walked: Run, tmp_path: Path) -> None:

@@ -68,6 +68,9 @@ def clean(source: Source, choices: Choices, into: Files, workers: int = 1) -> di
     """
     from amazon_ft.cleaning import pipeline, twins
 
+    if workers < 1:
+        raise InputError(f"{workers} workers do nothing: ask for 1 or more.")
+
     policy, progress = POLICIES[choices.policy], Progress()
     chunks = reading.chunks(source, choices.columns, progress)
     if choices.sample:
@@ -94,16 +97,15 @@ def clean(source: Source, choices: Choices, into: Files, workers: int = 1) -> di
         near = twins.near_duplicates(into.products, into.near_duplicates)
     else:
         twins.nobody(into.near_duplicates)
+    return {"sources": source.name, **counts.as_dict(policy), "near_duplicates": near, "destroyed": _destroyed(counts)}
+
+
+def _destroyed(counts: Counts) -> dict[str, Any]:
     judged = destroyed([text for *_, text in counts.judged])
     return {
-        "sources": source.name,
-        **counts.as_dict(policy),
-        "near_duplicates": near,
-        "destroyed": {
-            "rows": len(counts.judged),
-            "policies": {name: {kind: judged[name][kind] for kind in KINDS} for name in judged},
-            "left": {name: judged[name]["left"]["rows"] for name in judged},
-        },
+        "rows": len(counts.judged),
+        "policies": {name: {kind: table[kind] for kind in KINDS} for name, table in judged.items()},
+        "left": {name: table["left"]["rows"] for name, table in judged.items()},
     }
 
 

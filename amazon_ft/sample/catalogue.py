@@ -57,7 +57,7 @@ def rows(number: int = 480, seed: int = 3407) -> Iterator[dict[str, object]]:
     related = {row: _related(len(scraped), rng) for row in scraped}  # by row, so that equal rows stay equal
     for row in scraped:
         targets = related[row]
-        yield structs.asdict(row) | {"target_ind": list(targets), "target_rel": [1.0] * len(targets)}
+        yield row.as_dict() | {"target_ind": list(targets), "target_rel": [1.0] * len(targets)}
 
 
 def lines(number: int = 480, seed: int = 3407) -> Iterator[str]:

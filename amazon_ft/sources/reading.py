@@ -11,10 +11,12 @@ from typing import BinaryIO
 
 from amazon_ft.files import InputError
 from amazon_ft.products import Product
+from amazon_ft.sample import catalogue
 from amazon_ft.sources import packed, tables
 from amazon_ft.sources.chunks import COLUMNS, BadRow, Chunk, Columns, Lines, parse, parse_line
 from amazon_ft.sources.packed import BOM, SUFFIXES
 
+BUNDLED = "bundled"
 PARQUET = b"PAR1"
 STRANGERS = {
     b"[": "one JSON array: write one object a line, for example with `jq -c '.[]'`",
@@ -51,7 +53,7 @@ class Progress:
 
 
 def find(names: Iterable[str | Path]) -> Source:
-    """Find what is named: files, folders of shards, 'drive', 'drive:ID', a Drive link, or 'hf:OWNER/NAME'.
+    """Find what is named: 'bundled', files, folders of shards, 'drive', 'drive:ID', a Drive link, 'hf:OWNER/NAME'.
 
     A file on Drive is downloaded first. Raises InputError if there is no such thing.
     """
@@ -89,7 +91,7 @@ def read(source: str | Path, columns: Columns = COLUMNS) -> Iterator[Product | B
 
 
 def _files(name: str) -> list[Path]:
-    path = Path(name)
+    path = catalogue.cached() if name == BUNDLED else Path(name)
     if path.is_dir():
         shards = [file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")]
         if not shards:
