@@ -70,7 +70,7 @@ def table(rows: Sequence[Mapping[str, object]]) -> Shown:
 def framed(page: str, height: int = 720) -> Shown:
     """Show a whole HTML page in a frame of its own, where its links and styles stay inside."""
     source = f"data:text/html;charset=utf-8;base64,{b64encode(page.encode()).decode()}"
-    style = f"width: 100%; height: {height}px; border: 1px solid #8888"
+    style = f"width: 100%; height: {height}px; box-sizing: border-box; border: 1px solid #8888"
     return Shown(f'<iframe src="{source}" style="{style}"></iframe>', f"a page of {len(page):,} characters")
 
 

@@ -26,8 +26,8 @@ ELEMENTS = (
     "html head title base link meta style body address article aside footer header h1 h2 h3 h4 h5 h6 main nav section "
     "blockquote dd div dl dt figcaption figure hr li ol p pre ul ulu a abbr b big br cite code em font i kbd label q s "
     "samp small span strike strong sub sup time tt u var wbr center del ins img map video source embed iframe object "
-    "param frame frameset noscript script caption col colgroup table tbody td tfoot th thead tr button fieldset form svg "
-    "input legend optgroup option select textarea summary"
+    "param frame frameset noscript script caption col colgroup table tbody td tfoot th thead tr button fieldset form "
+    "svg input legend optgroup option select textarea summary"
 )
 ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][0-9A-Za-z]{1,31});")
 TAG = re.compile(rf"</?(?ai:{'|'.join(ELEMENTS.split())})(?:\s[^<>]*)?/?>")
@@ -36,9 +36,10 @@ NOTHING = re.compile("[\x00-\x08\x0e-\x1f\x7f\u200b\ufeff]")
 WINDOWS = {code: bytes([code]).decode("cp1252", "ignore") for code in range(0x80, 0xA0)}
 SPACE = re.compile(r"\s+")
 EDITION = re.compile(r"\s*--\s?This text refers to .{1,60}?edition(?: of this title)?\.?\s*$")
+RESERVED = r"(?ai:all rights reserved)\.?"
 COPYRIGHT = re.compile(
-    r"\s*(?ai:copyright|\(c\)|©)\s?(?:(?ai:\(c\)|©)\s?)?(?:19|20)\d\d\b"
-    r"[^.!?]{0,80}(?:\b(?ai:inc|ltd|co|corp)\b)?\.?(?:\s*(?ai:all rights reserved)\.?)?\s*$"
+    r"\s*(?ai:\(c\))?(?ai:copyright|\(c\)|©)\s?(?:(?ai:\(c\)|©)\s?)?"
+    rf"(?:(?:19|20)\d\d\b[^.!?]{{0,80}}\.?(?:\s*{RESERVED})?|[^.!?]{{1,100}}\.?\s*{RESERVED})\s*$"
 )
 RESIDUE = re.compile(r'"\s*/>\s*$')
 PLACEHOLDER = re.compile(

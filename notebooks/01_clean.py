@@ -202,13 +202,14 @@ display.table([{"title": variant, "split": products.split_of(variant)} for varia
 
 # %% [markdown]
 # Twins can also have two titles and nearly one description: editions of a book, colours of a lamp. A model that
-# learned one of them has seen the other. We look for such near duplicates, and where they fall on both sides, the
-# ones on the smaller side are withheld from every split.
+# learned one of them has seen the other. We look for such near duplicates; where their titles fall on both sides, only
+# one side keeps its products, training before test, and the others are withheld: nothing trains on them or tests them.
 
 # %%
 near = counts["near_duplicates"]
 print("{products:,} products in {clusters:,} clusters, {withheld:,} withheld".format_map(near))
-display.table([{"cluster": n, **row} for n, rows_ in enumerate(near["examples"]) for row in rows_[:2]])
+pairs = [cluster[:2] for cluster in near["examples"]]
+display.table([{"cluster": n, **row} for n, pair in enumerate(pairs) for row in pair])
 
 # %% [markdown]
 # ## In pieces, if you need them

@@ -52,6 +52,7 @@ NASTY = [
     *("\x92s", "\x85", "\x81", "\x00", "\x0b", "\x1c", "\x1f", "\x7f", "\xa0", "\xad", "\r\n", "\t", " ", "  ", "\n"),
     *WIDE_SPACES,
     *(" Copyright 2001 Some House, Inc. All rights reserved.", " (c) 1999 X", "© 2004.", "COPYRIGHT (C) 2020", "copyr"),
+    *("Copyright © A House, a part of Some House Inc. All rights reserved.", " All rights reserved", "(c)Copyright"),
     *(" -- This text refers to the Hardcover edition.", "--This text refers to an old edition of this title. "),
     *('" />', '"/>', "Book by ", "VHS Tape", "DVD", "café", "cafe\u0301", "日本", "ß", "İ", "ſ", "ﬁ", "\U0001f600"),
     *("word ", "R&D", "Copyright law", "in 1999. ", "(c)", "-- ", " edition", ";", "&", "b", "x" * 85, "y. " * 90),

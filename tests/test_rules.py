@@ -57,6 +57,9 @@ LONG = "A steel mug that holds 300 ml and weighs 120 g."
         (f"{LONG}Copyright 1994 Quillmark Business Press, Inc.", LONG),
         (f"{LONG}Copyright 1994 Quillmark, Inc.--This text refers to theHardcoveredition.", LONG),
         (f"{LONG} © 2001 Quillmark Ltd.", LONG),
+        (f"{LONG}Copyright © Quillmark Business, a division of Quillmark Inc. All rights reserved.", LONG),
+        (f"{LONG}(Jan.) (c)Copyright © Quillmark Library. All rights reserved", f"{LONG}(Jan.)"),
+        (f"{LONG} Copyright law matters.", f"{LONG} Copyright law matters."),
         ("In 1994 the Copyright Act changed. It matters.", "In 1994 the Copyright Act changed. It matters."),
     ],
 )

@@ -435,7 +435,7 @@ def test_an_unknown_data_set_gets_one_sentence(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_hub_without_its_package_gets_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(InputError, match="needs the package datasets"):
+    with pytest.raises(InputError, match="needs the datasets library"):
         list(reading.read("hf:owner/name"))
 
 

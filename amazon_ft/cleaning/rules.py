@@ -25,8 +25,8 @@ TAG = re.compile(rf"</?(?:{HTML_NAMES})(?:\s[^<>]*)?/?>", re.IGNORECASE)
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 EDITION_NOTE = re.compile(r"\s*--\s?This text refers to .{1,60}?edition(?: of this title)?\.?\s*$")
 COPYRIGHT_TAIL = re.compile(
-    r"\s*(?:Copyright|\(c\)|©)\s?(?:\(c\)\s?|©\s?)?(?:19|20)\d\d\b[^.!?]{0,80}(?:\b(?:Inc|Ltd|Co|Corp)\b)?\.?"
-    r"(?:\s*All rights reserved\.?)?\s*$",
+    r"\s*(?:\(c\))?(?:Copyright|\(c\)|©)\s?(?:\(c\)\s?|©\s?)?"
+    r"(?:(?:19|20)\d\d\b[^.!?]{0,80}\.?(?:\s*All rights reserved\.?)?|[^.!?]{1,100}\.?\s*All rights reserved\.?)\s*$",
     re.IGNORECASE,
 )
 RESIDUE = re.compile(r'"\s*/>\s*$')

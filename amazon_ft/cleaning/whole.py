@@ -88,7 +88,8 @@ def clean(source: Source, choices: Choices, into: Files, workers: int = 1) -> di
         )
     if not counts.kept:
         reasons = ", ".join(f"{number} {reason}" for reason, number in counts.rejected.most_common())
-        raise InputError(f"no usable product in {source.name}: all {counts.read} rows were rejected ({reasons}).")
+        names = ", ".join(source.names)
+        raise InputError(f"no usable product in {names}: all {counts.read} rows were rejected ({reasons}).")
     if choices.repeated_titles != "all":
         again = twins.keep_one_a_title(into.products, into.rejected, choices.repeated_titles)
         counts.reject("repeated title", again)
@@ -97,7 +98,7 @@ def clean(source: Source, choices: Choices, into: Files, workers: int = 1) -> di
         near = twins.near_duplicates(into.products, into.near_duplicates)
     else:
         twins.nobody(into.near_duplicates)
-    return {"sources": source.name, **counts.as_dict(policy), "near_duplicates": near, "destroyed": _destroyed(counts)}
+    return {"sources": source.names, **counts.as_dict(policy), "near_duplicates": near, "destroyed": _destroyed(counts)}
 
 
 def _destroyed(counts: Counts) -> dict[str, Any]:

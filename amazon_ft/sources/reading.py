@@ -39,9 +39,9 @@ class Source:
     hub: str = ""
 
     @property
-    def name(self) -> str:
-        """Name the source in one word."""
-        return f"hf:{self.hub}" if self.hub else ", ".join(path.name for path in self.files)
+    def names(self) -> list[str]:
+        """Name each file, or the data set."""
+        return [f"hf:{self.hub}"] if self.hub else [path.name for path in self.files]
 
 
 @dataclass

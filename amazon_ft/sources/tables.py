@@ -66,8 +66,10 @@ def from_parquet(path: Path, raw: BinaryIO, columns: Columns) -> Iterator[Table]
 
 def from_hub(name: str, columns: Columns) -> Iterator[Table]:
     """Yield the rows of a data set's training split as they come from the Hub, nothing kept on disk."""
-    import datasets
-
+    try:
+        import datasets
+    except ImportError as error:
+        raise InputError(f"hf:{name} needs the datasets library: pip install 'amazon-ft[train]'.") from error
     try:
         rows = datasets.load_dataset(name, split="train", streaming=True)
         first = next(iter(rows))
