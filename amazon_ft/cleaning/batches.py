@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from xxhash import xxh3_64_intdigest
 
-from amazon_ft.cleaning.counting import JUDGED_OF_CHUNK, Change, Counts
+from amazon_ft.cleaning.counting import EXAMPLES, JUDGED_OF_CHUNK, Change, Counts
 from amazon_ft.cleaning.rules import Policy, reason_to_reject
 from amazon_ft.products import Product
 from amazon_ft.sources.chunks import BadRow, Chunk, Columns, Rows, parse
@@ -44,25 +45,20 @@ def clean(chunk: Chunk, columns: Columns, policy: Policy) -> Cleaned:
     rows = parse(chunk, columns)
     counts = Counts(read=len(rows.rows))
     numbers, filled, refused = _filled(rows, counts)
-    uids = [row.uid for row in filled]
-    titles, contents = [row.title for row in filled], [row.content for row in filled]
-    counts.judged = _judged(uids, titles, contents)
+    uids, titles, contents = ([getattr(row, name) for row in filled] for name in KEPT.names)
     changed: dict[str, set[int]] = {}
-    arrays = [
-        _apply(policy, name, texts, uids, counts, changed) for name, texts in (("title", titles), ("content", contents))
-    ]
-    counts.changed = Counter({rule: len(places) for rule, places in changed.items()})
+    arrays = [_apply(policy, texts, changed) for texts in (titles, contents)]
+    _describe(filled, changed, policy, counts)
     reasons = list(map(reason_to_reject, titles, contents))
     refused += [
         (number, reason, row.uid, row.title, row.content)
         for number, reason, row in zip(numbers, reasons, filled, strict=True)
         if reason
     ]
-    good = [reason is None for reason in reasons]
-    columns_ = [pa.array(uids, pa.string()), *arrays, pa.array(numbers, pa.int64())]
-    names = [*KEPT.names, "row", "title_key", "content_key"]
-    usable = pa.table([*columns_, _keys(titles), _keys(contents)], names).filter(pa.array(good, pa.bool_()))
     counts.rejected.update(reason for _, reason, *_ in refused)
+    data = [pa.array(uids, pa.string()), *arrays, pa.array(numbers, pa.int64()), _keys(titles), _keys(contents)]
+    good = pa.array([reason is None for reason in reasons], pa.bool_())
+    usable = pa.table(data, [*KEPT.names, "row", "title_key", "content_key"]).filter(good)
     counts.kept = usable.num_rows
     return Cleaned(rows.source, usable, rejected(rows.source, sorted(refused)), counts)
 
@@ -91,34 +87,26 @@ def _filled(rows: Rows, counts: Counts) -> tuple[list[int], list[Product], list[
     return numbers, filled, refused
 
 
-def _apply(
-    policy: Policy, name: str, texts: list[str], uids: Sequence[str], counts: Counts, changed: dict[str, set[int]]
-) -> pa.Array:
+def _apply(policy: Policy, texts: list[str], changed: dict[str, set[int]]) -> pa.Array:
     """Clean `texts` in place, give them as an array, and note which rows each rule changed."""
-    counts.lengths[f"{name} read"] = Counter(map(int.bit_length, map(len, texts)))
     raw = pa.array(texts, pa.string())
-    touched, shown = set[int](), dict[str, list[Change]]()
+    touched = set[int]()
     places = _suspects(policy, raw, range(len(texts)))
     while places:
-        steps = {place: some for place in places if (some := policy.once(texts[place]))}
-        for place, some in steps.items():
-            for rule, after in some:
-                changed.setdefault(rule.name, set()).add(place)
-                shown.setdefault(rule.name, []).append(_change(uids[place], name, texts[place], after))
-                texts[place] = after
-        touched |= steps.keys()
+        again = []
+        for place in places:
+            if steps := policy.once(texts[place]):
+                for rule, _ in steps:
+                    changed.setdefault(rule.name, set()).add(place)
+                texts[place] = steps[-1][1]
+                again.append(place)
+        touched.update(again)
         # A look by Arrow at the texts that changed is cheaper than a second round of rules for all of them.
-        places = list(steps) if policy.repeat else []
+        places = again if policy.repeat else []
         places = _suspects(policy, pa.array([texts[place] for place in places], pa.string()), places)
-    for rule_name, changes in shown.items():
-        counts.show(rule_name, changes)
     mask = np.zeros(len(texts), bool)
     mask[list(touched)] = True
     return pc.replace_with_mask(raw, pa.array(mask), pa.array([texts[place] for place in sorted(touched)], pa.string()))
-
-
-def _change(uid: str, name: str, before: str, after: str) -> Change:
-    return crc32(uid.encode()), uid, name, before, after
 
 
 def _suspects(policy: Policy, texts: pa.Array, places: Sequence[int]) -> list[int]:
@@ -126,13 +114,26 @@ def _suspects(policy: Policy, texts: pa.Array, places: Sequence[int]) -> list[in
     return [places[place] for place in np.flatnonzero(found).tolist()]
 
 
-def _judged(uids: Sequence[str], titles: Sequence[str], contents: Sequence[str]) -> list[tuple[int, str, str]]:
-    """Take the rows whose uid has the lowest hashes, as they are before any rule."""
-    ranks = np.fromiter(map(crc32, map(str.encode, uids)), np.uint32, len(uids))
-    lowest = (
-        np.argpartition(ranks, JUDGED_OF_CHUNK)[:JUDGED_OF_CHUNK] if len(ranks) > JUDGED_OF_CHUNK else range(len(ranks))
-    )
-    return [(int(ranks[place]), uids[place], f"{titles[place]}\n{contents[place]}") for place in lowest]
+def _describe(rows: Sequence[Product], changed: Mapping[str, set[int]], policy: Policy, counts: Counts) -> None:
+    """Count lengths and changes, and keep the rows with the lowest hashes of their uids as a sample of both."""
+    ranks = [crc32(row.uid.encode()) for row in rows]
+    for name in ("title", "content"):
+        counts.lengths[f"{name} read"] = Counter(len(getattr(row, name)).bit_length() for row in rows)
+    lowest = np.argsort(np.array(ranks, np.uint32), kind="stable")[:JUDGED_OF_CHUNK].tolist()
+    counts.judged = [(ranks[place], rows[place].uid, f"{rows[place].title}\n{rows[place].content}") for place in lowest]
+    for rule, places in changed.items():
+        counts.changed[rule] = len(places)
+        some = heapq.nsmallest(EXAMPLES, places, key=ranks.__getitem__)
+        counts.show(rule, [change for place in some for change in _changes(rule, ranks[place], rows[place], policy)])
+
+
+def _changes(rule: str, rank: int, row: Product, policy: Policy) -> Iterator[Change]:
+    for name in ("title", "content"):
+        before = getattr(row, name)
+        for each, after in policy.trace(before):
+            if each.name == rule:
+                yield rank, row.uid, name, before, after
+            before = after
 
 
 def _keys(texts: Sequence[str]) -> npt.NDArray[np.uint64]:

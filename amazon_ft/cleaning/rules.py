@@ -21,13 +21,13 @@ HTML_NAMES = (
     "|tfoot|th|thead|time|title|tr|tt|u|ul|ulu|var|video|wbr"
 )
 # Named elements only, so that "5 < 6 and 7 > 4" and "x <y and z> w" stay.
-TAG = re.compile(rf"</?(?:{HTML_NAMES})(?:\s[^<>]*)?/?>", re.IGNORECASE)
+TAG = re.compile(rf"</?(?ai:{HTML_NAMES})(?:\s[^<>]*)?/?>")  # ASCII case alone: a long s is no s
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 EDITION_NOTE = re.compile(r"\s*--\s?This text refers to .{1,60}?edition(?: of this title)?\.?\s*$")
+RESERVED = r"(?ai:All rights reserved)\.?"
 COPYRIGHT_TAIL = re.compile(
-    r"\s*(?:\(c\))?(?:Copyright|\(c\)|©)\s?(?:\(c\)\s?|©\s?)?"
-    r"(?:(?:19|20)\d\d\b[^.!?]{0,80}\.?(?:\s*All rights reserved\.?)?|[^.!?]{1,100}\.?\s*All rights reserved\.?)\s*$",
-    re.IGNORECASE,
+    r"\s*(?ai:\(c\))?(?ai:Copyright|\(c\)|©)\s?(?ai:\(c\)\s?|©\s?)?"
+    rf"(?:(?:19|20)\d\d\b[^.!?]{{0,80}}\.?(?:\s*{RESERVED})?|[^.!?]{{1,100}}\.?\s*{RESERVED})\s*$"
 )
 RESIDUE = re.compile(r'"\s*/>\s*$')
 PLACEHOLDER = re.compile(

@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import Any
 
 import msgspec
+from xxhash import xxh3_64_intdigest
 
 from amazon_ft.products import Product, hash_of
 
@@ -119,28 +120,30 @@ def product(number: int, *values: Any) -> Product | BadRow:
 
 
 def sample(chunks: Iterable[Chunk], columns: Columns, size: int) -> Iterator[Table]:
-    """Pick `size` rows of a whole source by hash of uid, in one pass; bad rows come along to be counted.
+    """Pick `size` rows of a whole source by hash of uid, in one pass; rows that hold no product come along.
 
     Which rows are picked does not depend on their order; they come in the order of their file.
     """
     heap: list[tuple[int, int, str, int, Product]] = []
-    bad: list[tuple[int, str, BadRow]] = []
-    order = 0
+    rest: list[tuple[int, str, BadRow]] = []
+    order, bound = 0, 2**64
     for chunk in chunks:
-        bound = heap[0][0] if len(heap) == size else -(2**64)
-        for rank, source, number, row in _candidates(chunk, columns, bound):
-            order += 1
-            if isinstance(row, BadRow):
-                bad.append((order, source, row))
-            elif len(heap) < size:
-                heapq.heappush(heap, (rank, -order, source, number, row))
-            elif heap:
-                heapq.heappushpop(heap, (rank, -order, source, number, row))
+        rows = parse(chunk, columns)
+        products = [(place, row) for place, row in enumerate(rows.rows) if isinstance(row, Product)]
+        if len(products) < len(rows.rows):
+            rest += [(order + n, rows.source, row) for n, row in enumerate(rows.rows) if isinstance(row, BadRow)]
+        ranks = map(xxh3_64_intdigest, [row.uid.encode() for _, row in products])
+        for (place, row), rank in zip(products, ranks, strict=True):
+            if rank < bound:
+                heapq.heappush(heap, (-rank, -order - place, rows.source, rows.numbers[place], row))
+                if len(heap) > size:
+                    bound = -heapq.heappop(heap)[0]
+        order += len(rows.rows)
     picked: list[tuple[int, str, Any]] = [
-        (-order, source, (number, row.uid, row.title, row.content)) for _, order, source, number, row in heap
+        (-place, source, (number, row.uid, row.title, row.content)) for _, place, source, number, row in heap
     ]
-    for source, rows in groupby(sorted([*picked, *bad], key=itemgetter(0)), key=itemgetter(1)):
-        yield Table(source, [row for *_, row in rows])
+    for source, some in groupby(sorted([*picked, *rest], key=itemgetter(0)), key=itemgetter(1)):
+        yield Table(source, [row for *_, row in some])
 
 
 def _whole(chunk: Lines, decoder: msgspec.json.Decoder[Any]) -> list[Any] | None:
@@ -150,24 +153,6 @@ def _whole(chunk: Lines, decoder: msgspec.json.Decoder[Any]) -> list[Any] | None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return rows if len(rows) == chunk.number else None
-
-
-def _candidates(chunk: Chunk, columns: Columns, bound: int) -> Iterator[tuple[int, str, int, Product | BadRow]]:
-    """Yield bad rows, and the rows whose rank is above `bound`; parse no more than these where that can be."""
-    uids = _whole(chunk, _uid_alone(columns)) if isinstance(chunk, Lines) else None
-    if not isinstance(chunk, Lines) or uids is None or not all(row.uid.strip() for row in uids):
-        rows = parse(chunk, columns)
-        for number, row in zip(rows.numbers, rows.rows, strict=True):
-            if isinstance(row, BadRow):
-                yield 0, rows.source, number, row
-            elif (rank := -hash_of(row.uid)) > bound:
-                yield rank, rows.source, number, row
-        return
-    ranks = [-hash_of(row.uid) for row in uids]
-    lines = chunk.data.split(b"\n")
-    for place, rank in enumerate(ranks):
-        if rank > bound:
-            yield rank, chunk.source, chunk.first + place, parse_line(lines[place], columns, chunk.first + place)
 
 
 def _text(value: Any) -> str | None:
@@ -191,8 +176,3 @@ def _lenient(columns: Columns) -> msgspec.json.Decoder[Any]:
     title = ("title", Any, msgspec.field(name=columns.title))
     rest = [(field, Any, msgspec.field(default="", name=getattr(columns, field))) for field in ("content", "uid")]
     return msgspec.json.Decoder(msgspec.defstruct("Line", [title, *rest]))
-
-
-@cache
-def _uid_alone(columns: Columns) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(msgspec.defstruct("Uid", [("uid", str, msgspec.field(name=columns.uid))], gc=False))
