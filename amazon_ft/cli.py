@@ -107,6 +107,8 @@ def _clean(asked: argparse.Namespace) -> None:
     from amazon_ft.sources.chunks import Columns
 
     run, _ = _chosen(asked)
+    if asked.shards is not None:
+        products.check_shards(asked.shards)
     choices = Choices(
         Columns(asked.uid_column, asked.title_column, asked.description_column),
         policy=asked.policy,

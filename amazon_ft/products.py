@@ -96,8 +96,7 @@ def write_shards(folder: Path, products: Iterable[Product], rows: int) -> list[P
 
     The folder appears whole. Raises InputError if `rows` is below 1.
     """
-    if rows < 1:
-        raise InputError(f"shards of {rows} rows hold nothing: ask for 1 or more.")
+    check_shards(rows)
     left = iter(products)
     with replacing(folder) as temporary:
         temporary.mkdir()
@@ -107,6 +106,12 @@ def write_shards(folder: Path, products: Iterable[Product], rows: int) -> list[P
         for path in written:
             path.rename(temporary / f"products-{path.name}-of-{len(written):05}.parquet")
     return sorted(folder.iterdir())
+
+
+def check_shards(rows: int) -> None:
+    """Refuse shards of no rows."""
+    if rows < 1:
+        raise InputError(f"shards of {rows} rows hold nothing: ask for 1 or more.")
 
 
 def load(path: Path) -> Iterator[Product]:

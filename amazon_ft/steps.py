@@ -128,11 +128,12 @@ def rows(run: Run, split: str) -> list[Example]:
 
 
 def _clean(run: Run, source: reading.Source, choices: Choices, workers: int) -> None:
-    with ExitStack() as stack:
-        paths = [stack.enter_context(replacing(path)) for path in (run.products, run.rejected, run.near_duplicates)]
-        counts = whole.clean(source, choices, Files(*paths), workers)
-    write_json(run.cleaning, counts)
-    write_text(run.cleaning_page, report.page(counts))
+    outputs = (run.products, run.rejected, run.near_duplicates, run.cleaning, run.cleaning_page)
+    with ExitStack() as stack:  # none appears before all are written
+        *tables, counted, page = (stack.enter_context(replacing(path)) for path in outputs)
+        counts = whole.clean(source, choices, Files(*tables), workers)
+        write_json(counted, counts)
+        write_text(page, report.page(counts))
 
 
 def _format(run: Run, recipe: Recipe) -> None:

@@ -19,9 +19,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
+from xxhash import xxh3_64_intdigest
 
 from amazon_ft.files import InputError
-from amazon_ft.products import Product, hash_of
+from amazon_ft.products import Product
 from amazon_ft.sources import downloads, packed, reading, tables
 from amazon_ft.sources.chunks import COLUMNS, BadRow, Columns, parse, sample
 
@@ -375,7 +376,7 @@ def test_a_sample_is_the_rows_of_lowest_hash_in_any_order(
 ) -> None:
     monkeypatch.setattr(packed, "CHUNK", 700)
     rows = _catalogue(1_000)
-    lowest = {row.uid for row in sorted(rows, key=lambda row: hash_of(row.uid))[:size]}
+    lowest = {row.uid for row in sorted(rows, key=lambda row: xxh3_64_intdigest(row.uid.encode()))[:size]}
     for seed in range(3):
         path = tmp_path / f"{seed}.json"
         path.write_bytes(_json(rows))
@@ -405,7 +406,9 @@ def test_rows_without_uid_are_sampled_too(tmp_path: Path) -> None:
     lines[50:60] = [json.dumps({"uid": " ", "title": f"Cup {number}", "content": "x"}) for number in range(10)]
     path = tmp_path / "trn.json"
     path.write_text("\n".join(lines))
-    every = sorted(_numbered(path), key=lambda row: hash_of(row[2].uid if isinstance(row[2], Product) else ""))
+    every = sorted(
+        _numbered(path), key=lambda row: xxh3_64_intdigest(row[2].uid.encode() if isinstance(row[2], Product) else b"")
+    )
     assert _sampled(path, 20) == sorted(((number, row) for _, number, row in every[:20]), key=lambda pair: pair[0])
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
-from multiprocessing import get_context
+from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -156,11 +159,12 @@ def _in_order(work: Callable[[Chunk], Cleaned], chunks: Iterator[Chunk], workers
     if workers == 1 or not second:
         yield from map(work, chain(second, chunks))
         return
-    with ProcessPoolExecutor(workers, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), _begin) as pool:
         waiting: deque[Future[Cleaned]] = deque()
         try:
             for chunk in chain(second, chunks):
-                waiting.append(pool.submit(work, chunk))
+                with _ctrl_c_put_off():
+                    waiting.append(pool.submit(work, chunk))
                 if len(waiting) > workers:
                     yield waiting.popleft().result()
             while waiting:
@@ -169,6 +173,31 @@ def _in_order(work: Callable[[Chunk], Cleaned], chunks: Iterator[Chunk], workers
             raise InputError("a worker process died, most likely for want of memory: use fewer --workers.") from error
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _ctrl_c_put_off() -> Iterator[None]:
+    """Put Ctrl-C off, also in processes born meanwhile: while they start they could only answer with a traceback."""
+    if os.name == "nt":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin() -> None:
+    """Begin a worker process: leave Ctrl-C to its parent, and end when that has been killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if parent := parent_process():
+        Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_after(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
 
 
 class Output:

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from xxhash import xxh3_64_intdigest
 
+from amazon_ft.files import InputError
 from amazon_ft.products import Product, hash_of
 
 TOO_LONG = b"\0"  # stands for a line that was too long to be held
@@ -28,6 +29,11 @@ class Columns:
     uid: str = "uid"
     title: str = "title"
     content: str = "content"
+
+    def __post_init__(self) -> None:
+        names = (self.uid, self.title, self.content)
+        if len(set(names)) < len(names):
+            raise InputError(f"one column cannot be two of uid, title, description ({', '.join(names)}): name three.")
 
 
 COLUMNS = Columns()  # those of AmazonTitles-1.3MM
@@ -102,6 +108,14 @@ def parse_line(line: bytes, columns: Columns, number: int) -> Product | BadRow:
     if line.strip() == TOO_LONG:
         reason, detail = "line too long", ""
     return BadRow(number, reason, detail, line[:SHOWN].decode("utf-8", "backslashreplace").strip())
+
+
+def keys(line: bytes) -> list[str]:
+    """Give the keys of an object of JSON, whatever their values are; none if it is no object."""
+    try:
+        return list(msgspec.json.decode(line.decode("utf-8", "replace"), type=dict[str, msgspec.Raw]))
+    except msgspec.DecodeError:
+        return []
 
 
 def product(number: int, *values: Any) -> Product | BadRow:

@@ -24,7 +24,8 @@ MOST_UNPACKED = 1_000_000_000  # bytes that any file may unpack to,
 EXPANSION = 200  # or so many times its size on disk; text of products shrinks to a half
 DAMAGE: tuple[type[Exception], ...] = (EOFError, BadGzipFile, zlib.error, isal_zlib.error, zipfile.BadZipFile)  # type: ignore[assignment]
 BUFFER = 1 << 16
-GZIP, ZIP, BOM = b"\x1f\x8b", b"PK\x03\x04", b"\xef\xbb\xbf"
+GZIP, ZIPS, BOM = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06"), b"\xef\xbb\xbf"  # the second: an empty archive
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 @contextmanager
@@ -33,19 +34,27 @@ def opened(path: Path, raw: BinaryIO) -> Iterator[io.BufferedReader[Any]]:
 
     Raises InputError, here or while the bytes are read, if the file is cut or damaged; nothing is unpacked to disk.
     """
-    file: io.BufferedReader[Any] = io.BufferedReader(cast(io.RawIOBase, raw), BUFFER)
+    inner: BinaryIO = raw
     try:
-        if file.peek(4).startswith(ZIP):
+        if _starts(raw, ZIPS):
             archive = zipfile.ZipFile(raw)
-            file = io.BufferedReader(cast(io.RawIOBase, archive.open(_member(archive, path))), BUFFER)
+            inner = cast(BinaryIO, archive.open(_member(archive, path)))
+        # What is thrown away closes what it reads from, so that there is one buffer and never a second.
+        file: io.BufferedReader[Any] = io.BufferedReader(cast(io.RawIOBase, inner), BUFFER)
         if file.peek(2).startswith(GZIP):
             file = cast("io.BufferedReader[Any]", igzip_threaded.open(file, "rb"))
-        if file.peek(4).startswith((GZIP, ZIP)):
-            raise InputError(f"{path} is packed more than twice: unpack it first.")
+        if file.peek(4).startswith((GZIP, *ZIPS)):
+            raise InputError(f"{path} holds a packed file that is packed again: unpack it once first.")
         with file:
             yield file
     except DAMAGE as error:
         raise InputError(f"{path} is cut or damaged ({error}): download it again.") from error
+
+
+def _starts(raw: BinaryIO, magics: tuple[bytes, ...]) -> bool:
+    head = raw.read(4)
+    raw.seek(0)
+    return head.startswith(magics)
 
 
 def blocks(file: io.BufferedReader[Any], path: Path) -> Iterator[bytes]:
@@ -82,4 +91,6 @@ def _member(archive: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
         raise InputError(f"{path} should hold trn.json or one file of data, but holds {held}: unpack the one you want.")
     if chosen[0].flag_bits & 1:
         raise InputError(f"{path} is encrypted: unpack it first.")
+    if chosen[0].compress_type not in METHODS:
+        raise InputError(f"{path} is packed with a method other than deflate: unpack it first.")
     return chosen[0]

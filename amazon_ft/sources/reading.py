@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from amazon_ft.files import InputError
 from amazon_ft.products import Product
 from amazon_ft.sample import catalogue
 from amazon_ft.sources import packed, tables
-from amazon_ft.sources.chunks import COLUMNS, BadRow, Chunk, Columns, Lines, parse, parse_line
+from amazon_ft.sources.chunks import COLUMNS, BadRow, Chunk, Columns, Lines, keys, parse, parse_line
 from amazon_ft.sources.packed import BOM, SUFFIXES
 
 BUNDLED = "bundled"
@@ -61,6 +60,8 @@ def find(names: Iterable[str | Path]) -> Source:
     hubs = [name.removeprefix("hf:") for name in given if name.startswith("hf:")]
     if hubs and len(given) > 1:
         raise InputError("a data set of the Hub cannot be read together with other sources: clean it in its own run.")
+    if "" in hubs:
+        raise InputError("hf: names no data set: write hf:OWNER/NAME, as on huggingface.co.")
     return Source(hub=hubs[0]) if hubs else Source(tuple(file for name in given for file in _files(name)))
 
 
@@ -152,4 +153,4 @@ def _check_first(path: Path, block: bytes, columns: Columns) -> None:
             f"the first row of {path} is {row.reason} (it begins {start!r}): give trn.json, or a file like it."
         )
     if not isinstance(row, BadRow) or row.reason.startswith("no "):
-        tables.places(path, list(json.loads(line)), columns)
+        tables.places(path, keys(line), columns)

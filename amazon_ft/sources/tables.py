@@ -34,19 +34,23 @@ def places(where: object, names: Sequence[str], columns: Columns) -> list[int | 
 
 def from_csv(path: Path, header: str, blocks: Iterable[bytes], columns: Columns) -> Iterator[Table]:
     """Yield the rows of a CSV file whose first line is `header`, whatever of , ; tab | divides its fields."""
+    if not header.replace("\t", "").isprintable():
+        raise InputError(f"{path} is neither JSON nor CSV (it begins {header[:60]!r}): give a file like trn.json.")
     headers = {delimiter: next(csv.reader([header], delimiter=delimiter), []) for delimiter in DELIMITERS}
     delimiter = max(headers, key=lambda each: (columns.title in headers[each], len(headers[each])))
-    if len(headers[delimiter]) < 2 or not header.isprintable():
+    if len(headers[delimiter]) < 2:
         raise InputError(f"{path} is neither JSON nor CSV (it begins {header[:60]!r}): give a file like trn.json.")
     csv.field_size_limit(LONGEST_LINE)
     texts = (block.decode("utf-8", "surrogateescape") for block in blocks)
     lines = chain.from_iterable(io.StringIO(text, newline="") for text in texts)
     reader = csv.reader(lines, delimiter=delimiter)
-    names = next(reader)
     try:
+        names = next(row for row in reader if row)
         yield from _tables(path.name, _csv_rows(reader, len(names), places(path, names, columns)))
     except csv.Error as error:
-        raise InputError(f"{path} cannot be read after line {reader.line_num} ({error}): is a quote lost?") from error
+        raise InputError(
+            f"{path} cannot be read after line {reader.line_num} ({error}): mend the quote that is not closed."
+        ) from error
 
 
 def from_parquet(path: Path, raw: BinaryIO, columns: Columns) -> Iterator[Table]:
@@ -60,8 +64,9 @@ def from_parquet(path: Path, raw: BinaryIO, columns: Columns) -> Iterator[Table]
         wanted = [names[place] for place in places(path, names, columns) if place is not None]
         batches = (batch.to_pydict() for batch in file.iter_batches(ROWS, columns=wanted))
         yield from _tables(path.name, _numbered(batches, columns))
-    except pa.ArrowInvalid as error:
-        raise InputError(f"{path} is cut or damaged ({error}): download it again.") from error
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        reason = str(error).splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
+        raise InputError(f"{path} is cut or damaged ({reason}): download it again.") from error
 
 
 def from_hub(name: str, columns: Columns) -> Iterator[Table]:
