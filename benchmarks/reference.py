@@ -38,7 +38,7 @@ SPACE = re.compile(r"\s+")
 EDITION = re.compile(r"\s*--\s?This text refers to .{1,60}?edition(?: of this title)?\.?\s*$")
 RESERVED = r"(?ai:all rights reserved)\.?"
 COPYRIGHT = re.compile(
-    r"\s*(?ai:\(c\))?(?ai:copyright|\(c\)|©)\s?(?:(?ai:\(c\)|©)\s?)?"
+    r"\s*(?:(?ai:copyright|\(c\)|©)\s?){1,3}"
     rf"(?:(?:19|20)\d\d\b[^.!?]{{0,80}}\.?(?:\s*{RESERVED})?|[^.!?]{{1,100}}\.?\s*{RESERVED})\s*$"
 )
 RESIDUE = re.compile(r'"\s*/>\s*$')

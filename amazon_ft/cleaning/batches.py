@@ -46,6 +46,8 @@ def clean(chunk: Chunk, columns: Columns, policy: Policy) -> Cleaned:
     counts = Counts(read=len(rows.rows))
     numbers, filled, refused = _filled(rows, counts)
     uids, titles, contents = ([getattr(row, name) for row in filled] for name in KEPT.names)
+    for name, texts in (("title", titles), ("content", contents)):
+        counts.lengths[f"{name} read"] = Counter(map(int.bit_length, map(len, texts)))
     changed: dict[str, set[int]] = {}
     arrays = [_apply(policy, texts, changed) for texts in (titles, contents)]
     _describe(filled, changed, policy, counts)
@@ -115,10 +117,8 @@ def _suspects(policy: Policy, texts: pa.Array, places: Sequence[int]) -> list[in
 
 
 def _describe(rows: Sequence[Product], changed: Mapping[str, set[int]], policy: Policy, counts: Counts) -> None:
-    """Count lengths and changes, and keep the rows with the lowest hashes of their uids as a sample of both."""
+    """Count changes, and keep the rows with the lowest hashes of their uids as examples."""
     ranks = [crc32(row.uid.encode()) for row in rows]
-    for name in ("title", "content"):
-        counts.lengths[f"{name} read"] = Counter(len(getattr(row, name)).bit_length() for row in rows)
     lowest = np.argsort(np.array(ranks, np.uint32), kind="stable")[:JUDGED_OF_CHUNK].tolist()
     counts.judged = [(ranks[place], rows[place].uid, f"{rows[place].title}\n{rows[place].content}") for place in lowest]
     for rule, places in changed.items():

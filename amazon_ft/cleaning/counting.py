@@ -44,7 +44,7 @@ class Counts:
         self.rejected += later.rejected
         self.changed += later.changed
         self.bad_rows = [*self.bad_rows, *later.bad_rows][:BAD_ROWS_SHOWN]
-        self.judged = heapq.nsmallest(JUDGED, [*self.judged, *later.judged])
+        self.judged = sorted([*self.judged, *later.judged])[:JUDGED]
         for rule, changes in later.examples.items():
             self.show(rule, changes)
         for name, lengths in later.lengths.items():

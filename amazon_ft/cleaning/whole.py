@@ -86,6 +86,7 @@ def clean(source: Source, choices: Choices, into: Files, workers: int = 1) -> di
             strict=choices.strict,
             progress=show,
         )
+        show(counts)
     if not counts.kept:
         reasons = ", ".join(f"{number} {reason}" for reason, number in counts.rejected.most_common())
         names = ", ".join(source.names)
@@ -119,8 +120,9 @@ def _bar(progress: Progress) -> Iterator[Callable[[Counts], None]]:
 
         def show(counts: Counts) -> None:
             bar.total = progress.total or None
+            speed = counts.read / (time.monotonic() - started)
+            bar.set_postfix_str(f"{counts.read:,} rows, {speed:,.0f} rows/s", refresh=False)
             bar.update(progress.read - bar.n)
-            bar.set_postfix_str(f"{counts.read:,} rows, {counts.read / (time.monotonic() - started):,.0f} rows/s")
 
         started = time.monotonic()
         yield show

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -19,6 +18,7 @@ from amazon_ft.files import InputError
 from amazon_ft.products import Product, hash_of
 
 TOO_LONG = b"\0"  # stands for a line that was too long to be held
+PLACE_BITS = 40
 SHOWN = 2_000  # characters of a bad row that are kept, to look at
 
 
@@ -138,26 +138,25 @@ def sample(chunks: Iterable[Chunk], columns: Columns, size: int) -> Iterator[Tab
 
     Which rows are picked does not depend on their order; they come in the order of their file.
     """
-    heap: list[tuple[int, int, str, int, Product]] = []
-    rest: list[tuple[int, str, BadRow]] = []
-    order, bound = 0, 2**64
+    highest: list[int] = []  # a heap of negative numbers, each a hash and, in its last bits, a place in the source
+    picked: dict[int, tuple[str, Any]] = {}  # by place
+    seen, bound = 0, 2**64
     for chunk in chunks:
         rows = parse(chunk, columns)
-        products = [(place, row) for place, row in enumerate(rows.rows) if isinstance(row, Product)]
-        if len(products) < len(rows.rows):
-            rest += [(order + n, rows.source, row) for n, row in enumerate(rows.rows) if isinstance(row, BadRow)]
-        ranks = map(xxh3_64_intdigest, [row.uid.encode() for _, row in products])
-        for (place, row), rank in zip(products, ranks, strict=True):
-            if rank < bound:
-                heapq.heappush(heap, (-rank, -order - place, rows.source, rows.numbers[place], row))
-                if len(heap) > size:
-                    bound = -heapq.heappop(heap)[0]
-        order += len(rows.rows)
-    picked: list[tuple[int, str, Any]] = [
-        (-place, source, (number, row.uid, row.title, row.content)) for _, place, source, number, row in heap
-    ]
-    for source, some in groupby(sorted([*picked, *rest], key=itemgetter(0)), key=itemgetter(1)):
-        yield Table(source, [row for *_, row in some])
+        ranks = [xxh3_64_intdigest(row.uid.encode()) if type(row) is not BadRow else -1 for row in rows.rows]
+        for place in [place for place, rank in enumerate(ranks) if rank < bound]:
+            row = rows.rows[place]
+            if isinstance(row, BadRow):
+                picked[seen + place] = (rows.source, row)
+                continue
+            picked[seen + place] = (rows.source, (rows.numbers[place], row.uid, row.title, row.content))
+            heapq.heappush(highest, -(ranks[place] << PLACE_BITS | seen + place))
+            if len(highest) > size:
+                bound, gone = divmod(-heapq.heappop(highest), 1 << PLACE_BITS)
+                del picked[gone]
+        seen += len(ranks)
+    for source, some in groupby(sorted(picked.items()), key=lambda item: item[1][0]):
+        yield Table(source, [row for _, (_, row) in some])
 
 
 def _whole(chunk: Lines, decoder: msgspec.json.Decoder[Any]) -> list[Any] | None:

@@ -62,23 +62,23 @@ def blocks(file: io.BufferedReader[Any], path: Path) -> Iterator[bytes]:
 
     Raises InputError if the file unpacks to far more than any text does.
     """
-    limit = max(MOST_UNPACKED, EXPANSION * path.stat().st_size)
-    rest, dropping, unpacked = b"", False, 0
+    limit, unpacked = max(MOST_UNPACKED, EXPANSION * path.stat().st_size), 0
     while block := file.read(CHUNK):
         block = block if unpacked else block.removeprefix(BOM)
-        unpacked += len(block) or 1
-        if unpacked > limit:
-            raise InputError(f"{path} unpacks to over {limit:,} bytes, as zip bombs do: ask where it comes from.")
-        if dropping and (end := block.find(b"\n")) >= 0:
-            rest, block, dropping = TOO_LONG, block[end:], False
-        cut = 0 if dropping else block.rfind(b"\n") + 1
-        if cut:
-            yield rest + block[:cut]
-        rest = b"" if dropping else block[cut:] if cut else rest + block
-        if len(rest) > LONGEST_LINE:
-            rest, dropping = b"", True
-    if rest or dropping:
-        yield TOO_LONG if dropping else rest
+        rest = b"" if block.endswith(b"\n") else file.readline(LONGEST_LINE)
+        unpacked = _within(unpacked + len(block) + len(rest), limit, path)
+        if len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
+            block, rest = block[: block.rfind(b"\n") + 1], TOO_LONG + b"\n"
+            while (more := file.readline(LONGEST_LINE)) and not more.endswith(b"\n"):
+                unpacked = _within(unpacked + len(more), limit, path)
+        if block or rest:
+            yield block + rest
+
+
+def _within(unpacked: int, limit: int, path: Path) -> int:
+    if unpacked > limit:
+        raise InputError(f"{path} unpacks to over {limit:,} bytes, as zip bombs do: ask where it comes from.")
+    return unpacked
 
 
 def _member(archive: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
