@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import heapq
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ from amazon_ft.products import Product, hash_of
 
 TOO_LONG = b"\0"  # stands for a line that was too long to be held
 PLACE_BITS = 40
+UID = attrgetter("uid")
 SHOWN = 2_000  # characters of a bad row that are kept, to look at
 
 
@@ -85,7 +86,7 @@ def parse(chunk: Chunk, columns: Columns) -> Rows:
         rows = [row if isinstance(row, BadRow) else product(*row) for row in chunk.rows]
         return Rows(chunk.source, [row.number if isinstance(row, BadRow) else row[0] for row in chunk.rows], rows)
     products = _whole(chunk, _strict(columns))
-    if products is not None and all(product.uid for product in products):
+    if products is not None and all(map(UID, products)):
         return Rows(chunk.source, range(chunk.first, chunk.first + len(products)), products)
     lines = [(number, line) for number, line in enumerate(chunk.data.split(b"\n"), chunk.first) if line.strip()]
     return Rows(
@@ -130,7 +131,7 @@ def product(number: int, *values: Any) -> Product | BadRow:
     except UnicodeEncodeError as error:
         shown = f"{title} {content}"[:SHOWN].encode("utf-8", "backslashreplace").decode()
         return BadRow(number, "not UTF-8", error.reason, shown)
-    return Product(uid if uid.strip() else f"noid-{hash_of(title + content):016x}", title, content)
+    return Product(uid or f"noid-{hash_of(title + content):016x}", title, content)
 
 
 def sample(chunks: Iterable[Chunk], columns: Columns, size: int) -> Iterator[Table]:
@@ -138,24 +139,25 @@ def sample(chunks: Iterable[Chunk], columns: Columns, size: int) -> Iterator[Tab
 
     Which rows are picked does not depend on their order; they come in the order of their file.
     """
-    highest: list[int] = []  # a heap of negative numbers, each a hash and, in its last bits, a place in the source
-    picked: dict[int, tuple[str, Any]] = {}  # by place
+    picked: dict[int, tuple[str, Any]] = {}  # by hash and, in the last bits, place in the source
+    bad: dict[int, tuple[str, Any]] = {}  # by place
     seen, bound = 0, 2**64
     for chunk in chunks:
         rows = parse(chunk, columns)
-        ranks = [xxh3_64_intdigest(row.uid.encode()) if type(row) is not BadRow else -1 for row in rows.rows]
+        ranks = [-1 if isinstance(row, BadRow) else xxh3_64_intdigest(row.uid.encode()) for row in rows.rows]
         for place in [place for place, rank in enumerate(ranks) if rank < bound]:
             row = rows.rows[place]
             if isinstance(row, BadRow):
-                picked[seen + place] = (rows.source, row)
-                continue
-            picked[seen + place] = (rows.source, (rows.numbers[place], row.uid, row.title, row.content))
-            heapq.heappush(highest, -(ranks[place] << PLACE_BITS | seen + place))
-            if len(highest) > size:
-                bound, gone = divmod(-heapq.heappop(highest), 1 << PLACE_BITS)
-                del picked[gone]
+                bad[seen + place] = (rows.source, row)
+            else:
+                key = ranks[place] << PLACE_BITS | seen + place
+                picked[key] = (rows.source, (rows.numbers[place], row.uid, row.title, row.content))
         seen += len(ranks)
-    for source, some in groupby(sorted(picked.items()), key=lambda item: item[1][0]):
+        if len(picked) > size * 5 // 4:  # to sort a few more now and then costs less than to keep exactly so many
+            picked = {key: picked[key] for key in sorted(picked)[:size]}
+            bound = (max(picked) >> PLACE_BITS) + 1
+    lowest = {key & (1 << PLACE_BITS) - 1: picked[key] for key in sorted(picked)[:size]}
+    for source, some in groupby(sorted((lowest | bad).items()), key=lambda item: item[1][0]):
         yield Table(source, [row for _, (_, row) in some])
 
 

@@ -12,7 +12,7 @@ from gzip import BadGzipFile
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
-from isal import igzip_threaded, isal_zlib
+from isal import igzip, isal_zlib
 
 from amazon_ft.files import InputError
 from amazon_ft.sources.chunks import TOO_LONG
@@ -42,7 +42,7 @@ def opened(path: Path, raw: BinaryIO) -> Iterator[io.BufferedReader[Any]]:
         # What is thrown away closes what it reads from, so that there is one buffer and never a second.
         file: io.BufferedReader[Any] = io.BufferedReader(cast(io.RawIOBase, inner), BUFFER)
         if file.peek(2).startswith(GZIP):
-            file = cast("io.BufferedReader[Any]", igzip_threaded.open(file, "rb"))
+            file = cast("io.BufferedReader[Any]", igzip.open(file, "rb"))
         if file.peek(4).startswith((GZIP, *ZIPS)):
             raise InputError(f"{path} holds a packed file that is packed again: unpack it once first.")
         with file:
