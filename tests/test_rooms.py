@@ -195,3 +195,14 @@ def test_the_readme_lists_these_recipes() -> None:
         assert f"batch {batch}" in rows[name]
         assert rate in rows[name]
         assert f"{recipe.rows:,} rows" in rows[name]
+
+
+def test_the_readme_tells_what_the_benchmark_measured() -> None:
+    sides = json.loads((ROOT / "benchmarks" / "results" / "cleaning.json").read_text(encoding="utf-8"))["sides"]
+    told = set(re.findall(r"\| (\d+) \((\d+) by the clock\) \| ([\d,]+) MB \|", _readme()))
+    measured = {
+        (f"{side['cpu_seconds']:.0f}", f"{side['wall_seconds']:.0f}", f"{side['peak_rss_mb']:,}")
+        for side in sides.values()
+    }
+    assert told
+    assert told <= measured
