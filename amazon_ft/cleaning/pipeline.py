@@ -170,7 +170,10 @@ def _in_order(work: Callable[[Chunk], Cleaned], chunks: Iterator[Chunk], workers
             while waiting:
                 yield waiting.popleft().result()
         except BrokenProcessPool as error:
-            raise InputError("a worker process died, most likely for want of memory: use fewer --workers.") from error
+            raise InputError(
+                "a worker process died, for want of memory or in a script without `if __name__ == '__main__':`: "
+                "ask for 1 worker."
+            ) from error
         finally:
             pool.shutdown(cancel_futures=True)
 
