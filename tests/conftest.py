@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ os.environ.setdefault("AMAZON_FT_CACHE", str(Path(__file__).parents[1] / ".cache
 from amazon_ft import steps
 from amazon_ft.recipes import named
 from amazon_ft.runs import Run
+
+# A shell starts a job in the background with Ctrl-C ignored, and so would be every process that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
