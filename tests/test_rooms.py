@@ -70,7 +70,7 @@ DOORS = {
         "cleaning.twins",
     },
     "numpy": {"cleaning.batches", "cleaning.pipeline", "cleaning.duplicates", "cleaning.twins"},
-    "xxhash": {"sources.chunks", "cleaning.batches", "cleaning.twins"},
+    "xxhash": {"sources.chunks", "cleaning.batches"},
     "msgspec": {"products", "sources.chunks", "sample.dirt", "sample.catalogue"},
     "isal": {"sources.packed"},
     "gdown": {"sources.downloads"},

@@ -8,7 +8,7 @@ import pytest
 from pyarrow import parquet
 
 from amazon_ft import products, steps
-from amazon_ft.cleaning import twins
+from amazon_ft.cleaning import batches, twins
 from amazon_ft.cleaning.whole import Choices
 from amazon_ft.products import Product, load, split_of
 from amazon_ft.recipes import named
@@ -110,3 +110,13 @@ def test_of_repeated_titles_the_first_or_the_longest_stays(tmp_path: Path, which
     assert sorted([*kept, *(row["uid"] for row in gone)]) == ["1", "2", "3", "4"]
     assert counts["rejected"].get("repeated title", 0) == len(gone) == 4 - len(kept)
     assert counts["read"] == counts["kept"] + sum(counts["rejected"].values())
+
+
+def test_no_title_is_lost_to_rounding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashes = {str(number): number % 2 * 2**63 + number for number in range(10)}  # some fit into 63 bits, some do not
+    monkeypatch.setattr(batches, "xxh3_64_intdigest", lambda data: hashes[data.decode()])
+    monkeypatch.setattr(twins, "ROWS_PER_BATCH", 1)
+    rows = [Product(title, title, "A steel mug.") for title in hashes]
+    products.write(tmp_path / "products.parquet", rows)
+    parquet.write_table(batches.rejected("", []), tmp_path / "rejected.parquet")
+    assert twins.keep_one_a_title(tmp_path / "products.parquet", tmp_path / "rejected.parquet", "first") == 0

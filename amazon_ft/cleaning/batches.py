@@ -58,7 +58,7 @@ def clean(chunk: Chunk, columns: Columns, policy: Policy) -> Cleaned:
         if reason
     ]
     counts.rejected.update(reason for _, reason, *_ in refused)
-    data = [pa.array(uids, pa.string()), *arrays, pa.array(numbers, pa.int64()), _keys(titles), _keys(contents)]
+    data = [pa.array(uids, pa.string()), *arrays, pa.array(numbers, pa.int64()), keys(titles), keys(contents)]
     good = pa.array([reason is None for reason in reasons], pa.bool_())
     usable = pa.table(data, [*KEPT.names, "row", "title_key", "content_key"]).filter(good)
     counts.kept = usable.num_rows
@@ -136,5 +136,6 @@ def _changes(rule: str, rank: int, row: Product, policy: Policy) -> Iterator[Cha
             before = after
 
 
-def _keys(texts: Sequence[str]) -> npt.NDArray[np.uint64]:
+def keys(texts: Sequence[str]) -> npt.NDArray[np.uint64]:
+    """Hash texts to 64 bits each."""
     return np.fromiter(map(xxh3_64_intdigest, map(str.encode, texts)), np.uint64, len(texts))

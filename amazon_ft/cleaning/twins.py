@@ -12,9 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
-from xxhash import xxh3_64_intdigest
 
-from amazon_ft.cleaning.batches import KEPT, REJECTED
+from amazon_ft.cleaning.batches import KEPT, REJECTED, keys
 from amazon_ft.cleaning.duplicates import clusters
 from amazon_ft.cleaning.pipeline import Output
 from amazon_ft.files import replacing
@@ -82,11 +81,11 @@ def keep_one_a_title(products: Path, rejected: Path, which: str) -> int:
 
 
 def _repeats(products: Path, *, longest: bool) -> npt.NDArray[np.bool_]:
-    keys, lengths = [], []
+    titles, lengths = [], []
     for batch in _batches(products, ["title", "content"]):
-        keys.append([xxh3_64_intdigest(title.casefold().encode()) for title in batch.column(0).to_pylist()])
+        titles.append(keys([title.casefold() for title in batch.column(0).to_pylist()]))
         lengths.append(pc.utf8_length(batch.column(1)).to_numpy(zero_copy_only=False))
-    key, length = np.concatenate(keys).astype(np.uint64), np.concatenate(lengths)
+    key, length = np.concatenate(titles), np.concatenate(lengths)
     order = np.lexsort((np.arange(len(key)), -length if longest else np.zeros(len(key)), key))
     again = np.zeros(len(key), bool)
     again[order[1:]] = key[order][1:] == key[order][:-1]
@@ -111,10 +110,7 @@ def _members(products: Path, rows: npt.NDArray[np.intp], roots: npt.NDArray[np.i
     homes: dict[int, str] = {}
     for cluster, split in members:
         homes[cluster] = min(homes.get(cluster, split), split, key=HOMES.index)
-    held = [
-        split if homes[cluster] == split else WITHHELD
-        for cluster, split in zip(roots[rows].tolist(), splits, strict=True)
-    ]
+    held = [split if homes[cluster] == split else WITHHELD for cluster, split in members]
     return pa.table([roots[rows], rows, table["uid"], table["title"], held], schema=NEAR_DUPLICATES).sort_by(
         [("cluster", "ascending"), ("row", "ascending")]
     )

@@ -70,7 +70,6 @@ def clean(source: Source, choices: Choices, into: Files, workers: int = 1) -> di
 
     if workers < 1:
         raise InputError(f"{workers} workers do nothing: ask for 1 or more.")
-
     policy, progress = POLICIES[choices.policy], Progress()
     chunks = reading.chunks(source, choices.columns, progress)
     if choices.sample:
