@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--questions", type=int, metavar="N", help="questions for each set (default: 64)")
     ask = _verb(verbs, "ask", _ask, "ask base and tuned a question of yours")
     ask.add_argument("question", metavar="QUESTION")
+    _verb(verbs, "doctor", _doctor, "tell what this machine has, what a training needs, and what to do about it")
     return parser
 
 
@@ -154,3 +155,19 @@ def _ask(asked: argparse.Namespace) -> None:
 
     for system, answer in steps.ask(*_chosen(asked), asked.question).items():
         print(f"{system}: {answer.text}{'' if answer.stopped else ' [cut]'}")
+
+
+def _doctor(asked: argparse.Namespace) -> None:
+    from amazon_ft import doctor, driver
+
+    run, recipe = _chosen(asked)
+    gpu = driver.seen_gpu()
+    findings = doctor.examine(run.folder, gpu)
+    print(doctor.plain(doctor.table(findings), below="what to do"))
+    amiss = sum(finding.ok is False for finding in findings)
+    print(f"\nMarked NO: {amiss}; what to do stands below each." if amiss else "\nNothing is amiss.")
+    if asked.recipe:
+        from amazon_ft import estimates
+
+        rows = estimates.estimates(recipe, gpu.machine if gpu.machine.free else None)
+        print(f"\nWhat {recipe.name} takes:\n\n{doctor.plain(rows)}" if rows else f"\nNo estimate for {recipe.name}.")

@@ -8,7 +8,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from amazon_ft.models import Loaded, adapter_off, in_precision
+from amazon_ft.models import Loaded, adapter_off, answering, in_precision
 from amazon_ft.prompts import Example, prompt_ids, stop_token_id
 from amazon_ft.recipes import Generation, Recipe
 
@@ -49,7 +49,7 @@ def generate(
     from transformers import set_seed
 
     set_seed(generation.seed)
-    loaded.model.eval()
+    answering(loaded)
     order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
     answers: dict[int, Answer] = {}
     for start in range(0, len(order), BATCH_SIZE):

@@ -1,4 +1,4 @@
-"""Measure the machine, decide precision and batch from what was found, and say why."""
+"""Measure the machine and decide the precision from what was found, with the reason."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import os
 from dataclasses import dataclass
 
 BF16_CAPABILITY = (8, 0)  # torch.cuda.is_bf16_supported() also says True where bfloat16 is only emulated
-LARGEST_MICRO_BATCH = 16
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Hold what was measured; capability is None without a CUDA GPU."""
+    """Hold what was measured; capability is None and memory 0 without a CUDA GPU."""
 
     device: str
     name: str
     capability: tuple[int, int] | None
+    memory: int = 0  # bytes that this process may use, of all that the GPU has
+    free: int = 0  # bytes of them that nobody uses yet
 
 
 @dataclass(frozen=True)
@@ -36,21 +37,17 @@ class Precision:
         return self.dtype == "bfloat16"
 
 
-@dataclass(frozen=True)
-class BatchPlan:
-    """Hold how one optimiser step is cut into micro-batches; their product is the recipe's effective batch."""
-
-    per_device_train_batch_size: int
-    gradient_accumulation_steps: int
-
-
 def measure() -> Machine:
-    """Measure this machine."""
+    """Measure this machine; a cap on this process's share of the GPU's memory counts."""
     import torch
 
     if not torch.cuda.is_available():
         return Machine("cpu", f"CPU, {os.cpu_count()} cores, no CUDA GPU", None)
-    return Machine("cuda", torch.cuda.get_device_name(), torch.cuda.get_device_capability())
+    free, total = torch.cuda.mem_get_info()
+    ours = torch.cuda.memory_reserved()
+    allowed = int(torch.cuda.get_per_process_memory_fraction() * total)
+    left = min(free + ours, allowed) - torch.cuda.memory_allocated()
+    return Machine("cuda", torch.cuda.get_device_name(), torch.cuda.get_device_capability(), allowed, left)
 
 
 def precision(machine: Machine) -> Precision:
@@ -61,12 +58,6 @@ def precision(machine: Machine) -> Precision:
     if machine.capability >= BF16_CAPABILITY:
         return Precision("bfloat16", f"{card}: bfloat16 in hardware")
     return Precision("float16", f"{card}; bfloat16 needs sm_80")
-
-
-def batch_plan(effective_batch_size: int) -> BatchPlan:
-    """Cut the effective batch into the fewest equal micro-batches of at most LARGEST_MICRO_BATCH rows."""
-    size = max(size for size in range(1, LARGEST_MICRO_BATCH + 1) if effective_batch_size % size == 0)
-    return BatchPlan(size, effective_batch_size // size)
 
 
 def optimizer(asked: str, machine: Machine) -> str:

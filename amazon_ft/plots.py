@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from io import BytesIO, StringIO
-from itertools import cycle
+from itertools import accumulate, cycle
 from math import isfinite
 from typing import Any
 
@@ -34,8 +34,8 @@ class Picture(Figure):
         return buffer.getvalue()
 
 
-def loss_curve(log: Sequence[Mapping[str, float]], axes: Axes | None = None) -> Axes:
-    """Draw training loss and evaluation loss over the steps of a training log."""
+def loss_curve(log: Sequence[Mapping[str, Any]], axes: Axes | None = None) -> Axes:
+    """Draw training loss and evaluation loss over the steps of a training log; what is no number leaves no mark."""
     axes = _axes(axes, "Loss while training", height=3.6)
     training, held_out = _points(log, "loss"), _points(log, "eval_loss")
     if not training and not held_out:
@@ -147,14 +147,16 @@ def _say(axes: Axes, text: str) -> Axes:
     return axes
 
 
-def _points(log: Sequence[Mapping[str, float]], key: str) -> list[tuple[float, float]]:
-    return [(line["step"], line[key]) for line in log if key in line and isfinite(line[key])]
+def _points(log: Sequence[Mapping[str, Any]], key: str) -> list[tuple[float, float]]:
+    logged = [(line["step"], line[key]) for line in log if line.get(key) is not None]
+    return [(step, value) for step, value in logged if isfinite(value)]
 
 
 def _smooth(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     reach = len(points) // 40 + 1
-    windows = [points[max(0, at - reach) : at + reach + 1] for at in range(len(points))]
-    means = [sum(value for _, value in window) / len(window) for window in windows]
+    sums = list(accumulate((value for _, value in points), initial=0.0))
+    ends = [(max(0, at - reach), min(len(points), at + reach + 1)) for at in range(len(points))]
+    means = [(sums[end] - sums[start]) / (end - start) for start, end in ends]
     return [(step, mean) for (step, _), mean in zip(points, means, strict=True)]
 
 

@@ -9,6 +9,7 @@ from amazon_ft.files import InputError
 from amazon_ft.prompts import ChatTemplate, Question, Template, TextTemplate
 
 TINY_LLAMA = "amazon-ft/tiny-llama"  # built on this machine by amazon_ft.sample, never downloaded
+SAMPLING = ("random", "group_by_length", "sequential")
 ALL_PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 # Stanford Alpaca's two prompts (github.com/tatsu-lab/stanford_alpaca), the field's interchange format.
@@ -73,6 +74,8 @@ class Training:
     max_grad_norm: float = 1.0
     max_length: int = 2048
     train_sampling_strategy: str = "random"
+    packing: bool = False  # a step then takes effective_batch_size packs of max_length tokens, not as many rows
+    early_stopping_patience: int | None = None  # evaluations without a lower held-out loss
     seed: int = 3407
 
     def __post_init__(self) -> None:
@@ -82,6 +85,10 @@ class Training:
             raise ValueError("effective_batch_size, learning_rate and max_length must be positive")
         if (self.num_train_epochs or self.max_steps or 0) < 1:
             raise ValueError("max_steps or num_train_epochs must be at least 1")
+        if self.train_sampling_strategy not in SAMPLING:
+            raise ValueError(f"train_sampling_strategy is one of {', '.join(SAMPLING)}")
+        if self.early_stopping_patience is not None and self.early_stopping_patience < 1:
+            raise ValueError("early_stopping_patience must be at least 1, or None to train to the end")
 
 
 @dataclass(frozen=True)

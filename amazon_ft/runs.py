@@ -70,8 +70,13 @@ class Run:
 
     @property
     def checkpoints(self) -> Path:
-        """Name the folder that training works in."""
+        """Name the folder of checkpoints that survive the session; empty once the adapter is there."""
         return self.folder / "checkpoints"
+
+    @property
+    def failed_step(self) -> Path:
+        """Name the record of the step whose loss was no number, with its rows."""
+        return self.folder / "failed_step.json"
 
     @property
     def adapter(self) -> Path:
@@ -119,7 +124,7 @@ def claim(run: Run, recipe: Mapping[str, Any]) -> None:
     if record["recipe"] is None:
         write_json(run.manifest, {**record, "recipe": plain})
     elif record["recipe"] != plain:
-        difference = "; ".join(_differences(record["recipe"], plain))
+        difference = "; ".join(differences(record["recipe"], plain))
         raise InputError(
             f"run folder {run.folder} belongs to another recipe ({difference}): choose another run folder."
         )
@@ -175,10 +180,10 @@ def _checked(run: Run, record: Mapping[str, Any], inputs: Sequence[Path]) -> dic
 
 
 def _is_done(run: Run, step: str, done: Mapping[str, Any], asked: Mapping[str, Any], outputs: Sequence[Path]) -> bool:
-    differences = [difference for key in ("inputs", "settings") for difference in _differences(done[key], asked[key])]
-    if differences:
+    changes = [change for key in ("inputs", "settings") for change in differences(done[key], asked[key])]
+    if changes:
         raise InputError(
-            f"step '{step}' of run folder {run.folder} was done otherwise ({'; '.join(differences)}): "
+            f"step '{step}' of run folder {run.folder} was done otherwise ({'; '.join(changes)}): "
             "choose another run folder, so that nothing already made is lost."
         )
     for path in outputs:
@@ -187,10 +192,11 @@ def _is_done(run: Run, step: str, done: Mapping[str, Any], asked: Mapping[str, A
     return all(path.exists() for path in outputs)
 
 
-def _differences(old: Any, new: Any, at: str = "") -> Iterator[str]:
+def differences(old: Any, new: Any, at: str = "") -> Iterator[str]:
+    """Name each place where two nested records differ, with both values."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [*old, *(key for key in new if key not in old)]:
-            yield from _differences(old.get(key), new.get(key), f"{at}.{key}".lstrip("."))
+            yield from differences(old.get(key), new.get(key), f"{at}.{key}".lstrip("."))
     elif old != new:
         yield f"{at} was {_short(old)}, now {_short(new)}"
 
@@ -219,3 +225,8 @@ def _commit() -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return commit if Path(top) == package.parent else None
+
+
+def say(step: str, done: bool, what: str) -> None:
+    """Say what a step has left, and whether it was there already."""
+    print(f"{step}: {what}{'' if done else ' (already done)'}")

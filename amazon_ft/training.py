@@ -1,79 +1,180 @@
-"""The door to TRL: train an adapter and keep a log."""
+"""The door to TRL: train an adapter, in steps that are the recipe's on every machine, and go on after any stop."""
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Sequence
+import gc
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm.auto import tqdm
-from transformers import PrinterCallback, TrainerCallback
+from transformers import PrinterCallback
 
+from amazon_ft import adapters, checkpoints, planning, steering, watching
 from amazon_ft.files import InputError
-from amazon_ft.hardware import Precision, batch_plan, measure, optimizer
-from amazon_ft.models import Loaded
-from amazon_ft.prompts import Example, Template, Tokens, tokenize
+from amazon_ft.hardware import measure, optimizer
+from amazon_ft.memory import GIB
+from amazon_ft.models import Loaded, adapter_off, in_precision
+from amazon_ft.planning import Plan
 from amazon_ft.recipes import Training
+from amazon_ft.rows import Rows
 
 EVALUATIONS = 8  # over the whole training
+HELD_OUT_SHARE = 0.2  # rows that are evaluated at most, of those trained on, over the whole training
+FEWEST_HELD_OUT = 64
+
+
+@dataclass(frozen=True)
+class Places:
+    """Name where a training leaves what it leaves: all but `work` lies in the run folder."""
+
+    log: Path
+    work: Path  # the trainer's own folder, on this machine's disk
+    shelf: Path  # the checkpoints that survive this machine
+    failed: Path  # the rows of a step whose loss is no number
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Hold what is worth telling of a training that is done."""
+
+    plan: Plan
+    peak_gib: float | None
+    seconds_to_first_step: float | None
 
 
 def train(
     loaded: Loaded,
     training: Training,
-    template: Template,
-    rows: Sequence[Example],
-    held_out: Sequence[Example],
+    plan: Plan,
+    rows: Rows,
+    held_out: Rows,
+    places: Places,
+    identity: Mapping[str, Any],
     *,
-    log: Path,
-    work: Path,
-) -> None:
-    """Train the adapter of `loaded` on rows, measuring the loss on held-out ones as it goes.
+    started: float,
+    checkpoint_minutes: float = 10,
+    watchers: Sequence[Any] = (),
+) -> Trained:
+    """Train the adapter of `loaded`, from the newest whole checkpoint of this `identity` if there is one.
 
-    `log` gets one JSON object a line: step, loss, learning_rate, tokens, seconds, and eval_loss where measured.
-    `work` is the trainer's own folder. Raises InputError if no row can be used.
+    Out of memory, it goes on with a lighter plan of the same steps. Raises InputError if no plan fits, if a loss is
+    no number, or if the checkpoints belong to another training; KeyboardInterrupt after Ctrl-C, with all saved.
     """
+    import torch
+
+    saves = steering.Saves(checkpoint_minutes, places.shelf, identity)
+    first = steering.FirstStep(started)
+    while True:
+        callbacks = [saves, first, *_callbacks(training, rows, places), *watchers]
+        trainer = _trainer(loaded, training, plan, rows, held_out, places.work, callbacks)
+        found = checkpoints.newest([places.work, places.shelf], identity)
+        try:
+            peak = _train(trainer, loaded, plan, found, saves)
+        except torch.OutOfMemoryError as error:
+            plan = _lighter(trainer, plan, training, rows, error)
+            continue
+        if saves.interrupted and trainer.state.global_step < trainer.state.max_steps:
+            raise KeyboardInterrupt(f"saved after step {trainer.state.global_step}: run the same again to go on")
+        return Trained(plan, peak, first.seconds)
+
+
+def _train(trainer: Any, loaded: Loaded, plan: Plan, found: checkpoints.Checkpoint | None, saves: Any) -> float | None:
+    import torch
+
+    model = trainer.model
+    on_gpu = torch.cuda.is_available()
+    with closing(steering.Recompute(model, plan)), saves.on_ctrl_c():
+        if on_gpu:
+            torch.cuda.reset_peak_memory_stats()
+        _try_longest(trainer, loaded, plan)
+        if found:
+            print(f"going on after step {found.step}, from {found.folder}")
+        trainer.train(resume_from_checkpoint=str(found.folder) if found else None)
+    return torch.cuda.max_memory_reserved() / GIB if on_gpu else None
+
+
+def _try_longest(trainer: Any, loaded: Loaded, plan: Plan) -> None:
+    """Run the longest micro-batch once, so that too little memory shows now and not after an hour."""
+    import torch
+
+    rows = trainer.train_dataset
+    lengths = rows["length"]
+    longest = sorted(range(len(rows)), key=lambda row: -lengths[row])[: plan.per_device_train_batch_size]
+    batch = trainer.data_collator([rows[row] for row in longest])
+    counted = torch.tensor(int((batch["labels"] >= 0).sum()), device=trainer.args.device)
+    with in_precision(loaded):
+        trainer.training_step(trainer.model, batch, counted)
+    trainer.model.zero_grad(set_to_none=True)
+    if torch.cuda.is_available():
+        print(
+            f"the longest micro-batch, {plan.micro_batches[0]:,} tokens, took "
+            f"{torch.cuda.max_memory_reserved() / GIB:.1f} GiB"
+        )
+
+
+def _lighter(trainer: Any, plan: Plan, training: Training, rows: Rows, error: Exception) -> Plan:
+    """Save the steps done, free the memory, and give the next plan of the same steps."""
+    import torch
+
+    step = trainer.state.global_step
+    if step:
+        trainer._save_checkpoint(trainer.model, None)
+        trainer.callback_handler.on_save(trainer.args, trainer.state, trainer.control)
+    trainer.model.zero_grad(set_to_none=True)
+    trainer.optimizer = trainer.lr_scheduler = None
+    error.__traceback__ = None  # its frames hold the activations
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    next_ = planning.lighter(plan, training, rows.lengths)
+    if next_ is None:
+        raise InputError(
+            "the GPU's memory does not hold even one row with every layer recomputed: lower max_length, choose a "
+            "smaller base model, or free the GPU (restart the session)."
+        )
+    print(f"out of memory after step {step}; from here on:")
+    print("\n".join(planning.reasons(next_)))
+    return next_
+
+
+def _callbacks(training: Training, rows: Rows, places: Places) -> list[Any]:
+    def named(step: int) -> list[str]:
+        return rows.sources_of(planning.rows_of_step(step, rows.lengths, training))
+
+    quiet = watching.in_notebook()  # the picture's caption says what the bar would
+    log = watching.Log(places.log, planning.tokens_seen(rows.lengths, training), quiet=quiet)
+    finite = steering.Finite(named, places.failed)
+    patience = training.early_stopping_patience
+    return [log, finite, *([steering.Patience(patience)] if patience else [])]
+
+
+def _trainer(
+    loaded: Loaded, training: Training, plan: Plan, rows: Rows, held_out: Rows, work: Path, callbacks: list[Any]
+) -> Any:
     from trl import SFTTrainer
 
-    train_rows = tokenized(rows, training, template, loaded)
     trainer = SFTTrainer(
         model=loaded.model,
-        args=_config(training, loaded.precision, len(train_rows), work),
-        train_dataset=_dataset(train_rows),
-        eval_dataset=_dataset(tokenized(held_out, training, template, loaded)),
+        args=_config(loaded, training, plan, len(rows.lengths), work),
+        train_dataset=rows.dataset(),
+        eval_dataset=_fewer(held_out, training, len(rows.lengths)).dataset(),
         processing_class=loaded.tokenizer,
-        callbacks=[_Log(log)],
+        callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train()
+    sampler = steering.InOrder(training, plan, rows.lengths)
+    trainer._get_train_sampler = lambda dataset=None: sampler
+    if (found := adapters.full_precision(trainer.model)) != {"float32"}:
+        print(f"trained weights were {', '.join(sorted(found))}: float32 now, as the gradient scaler needs")
+    return trainer
 
 
-def tokenized(examples: Sequence[Example], training: Training, template: Template, loaded: Loaded) -> list[Tokens]:
-    """Tokenize rows and say how many were cut at max_length and how many left out, and why.
-
-    Raises InputError if none is left.
-    """
-    kept, refused = [], []
-    for example in examples:
-        try:
-            kept.append(tokenize(example, template, loaded.tokenizer, training.max_length))
-        except InputError as error:
-            refused.append(str(error))
-    if cut := sum(row.cut > 0 for row in kept):
-        print(f"{cut} of {len(kept)} answers were cut at max_length {training.max_length}")
-    if refused:
-        print(f"{len(refused)} rows left out; the first: {refused[0]}")
-    if not kept:
-        raise InputError("no training or validation row is left: give a larger catalogue or raise max_length.")
-    return kept
-
-
-def _config(training: Training, precision: Precision, rows: int, work: Path) -> Any:
+def _config(loaded: Loaded, training: Training, plan: Plan, rows: int, work: Path) -> Any:
     from trl import SFTConfig
 
-    machine, plan = measure(), batch_plan(training.effective_batch_size)
+    machine = measure()
     return SFTConfig(
         output_dir=str(work),
         per_device_train_batch_size=plan.per_device_train_batch_size,
@@ -88,63 +189,46 @@ def _config(training: Training, precision: Precision, rows: int, work: Path) -> 
         max_grad_norm=training.max_grad_norm,
         optim=optimizer(training.optim, machine),
         max_length=training.max_length,
-        train_sampling_strategy=training.train_sampling_strategy,
+        padding_free=plan.padding_free,
         seed=training.seed,
         data_seed=training.seed,
         use_cpu=machine.device == "cpu",
-        fp16=precision.fp16,
-        bf16=precision.bf16,
+        fp16=loaded.precision.fp16,
+        bf16=loaded.precision.bf16,
         gradient_checkpointing=machine.device != "cpu",
+        gradient_checkpointing_kwargs={"use_reentrant": loaded.backend == "unsloth"},
         eval_strategy="steps",
-        eval_steps=_eval_steps(training, rows),
+        eval_steps=max(1, planning.steps(rows, training) // EVALUATIONS),
         eval_on_start=True,
         logging_steps=1,
-        save_strategy="no",
-        disable_tqdm=True,  # _Log draws the one bar
+        logging_nan_inf_filter=False,  # it would hide the loss that must stop the training
+        save_strategy="no",  # steering.Saves decides when
+        save_total_limit=1,
+        disable_tqdm=True,  # watching draws the one bar
         report_to="none",
         dataset_kwargs={"skip_prepare_dataset": True},  # rows come tokenized, cut, and labelled
+        remove_unused_columns=False,
         dataloader_pin_memory=machine.device == "cuda",
     )
 
 
-def _eval_steps(training: Training, rows: int) -> int:
-    steps_per_epoch = -(-rows // training.effective_batch_size)
-    steps = training.max_steps or (training.num_train_epochs or 1) * steps_per_epoch
-    return max(1, steps // EVALUATIONS)
+def _fewer(held_out: Rows, training: Training, rows: int) -> Rows:
+    """Take no more held-out rows than cost a fifth of the training."""
+    trained_on = planning.steps(rows, training) * training.effective_batch_size
+    return held_out.first(max(FEWEST_HELD_OUT, int(HELD_OUT_SHARE * trained_on / EVALUATIONS)))
 
 
-def _dataset(rows: Sequence[Tokens]) -> Any:
-    from datasets import Dataset
+def changes_answers(loaded: Loaded, rows: Rows) -> str:
+    """Compare the logits with and without the adapter on one row, and say what came out."""
+    import torch
 
-    return Dataset.from_dict({"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]})
-
-
-class _Log(TrainerCallback):  # type: ignore[misc]
-    """Keep one line a step on disk and one bar on the screen."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Start an empty log and the clock."""
-        self._path.write_text("")
-        self._started = time.monotonic()
-        self._bar = tqdm(total=state.max_steps, desc="train", unit="step")
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **kwargs: Any) -> None:
-        """Append what the trainer measured at this step."""
-        kept: dict[str, float] = {key: logs[key] for key in ("loss", "learning_rate", "eval_loss") if key in logs}
-        if not kept:
-            return
-        line = {"step": state.global_step, **kept, "seconds": round(time.monotonic() - self._started, 2)}
-        if "num_tokens" in logs:
-            line["tokens"] = int(logs["num_tokens"])
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-        if "loss" in logs:
-            self._bar.update(state.global_step - self._bar.n)
-            self._bar.set_postfix(loss=f"{logs['loss']:.3f}")
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Close the bar."""
-        self._bar.close()
+    ids = torch.tensor([rows.input_ids[0]], device=loaded.model.device)
+    loaded.model.eval()
+    with torch.no_grad(), in_precision(loaded):
+        tuned = loaded.model(input_ids=ids).logits
+        with adapter_off(loaded):
+            base = loaded.model(input_ids=ids).logits
+    difference = (tuned - base).abs().max().item()
+    if difference == 0:
+        return "WARNING: the adapter changes nothing: the tuned model will answer exactly as the base model does"
+    return f"the adapter changes the logits by up to {difference:.2f}"

@@ -1,0 +1,23 @@
+"""The road's steps: each takes a run folder, does one thing once, and leaves files that the next one checks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from amazon_ft.recipes import Recipe
+from amazon_ft.runs import Run
+from amazon_ft.sources.reading import BUNDLED
+from amazon_ft.steps.comparing import QUESTIONS, ask, compare
+from amazon_ft.steps.preparing import clean, format_rows, rows
+from amazon_ft.steps.training import AS_USUAL, Options, train
+
+__all__ = ["AS_USUAL", "QUESTIONS", "Options", "ask", "clean", "compare", "demo", "format_rows", "rows", "train"]
+
+
+def demo(run: Run, recipe: Recipe, source: str = BUNDLED) -> Path:
+    """Walk the whole road and return the path of the page."""
+    clean(run, source)
+    format_rows(run, recipe)
+    train(run, recipe)
+    compare(run, recipe)
+    return run.page

@@ -1,0 +1,96 @@
+"""The first steps: a catalogue to products, products to the recipe's rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from amazon_ft import products, prompts
+from amazon_ft.cleaning import report, whole
+from amazon_ft.cleaning.whole import DEFAULT, Choices, Files
+from amazon_ft.files import read_jsonl, replacing, write_json, write_jsonl, write_text
+from amazon_ft.products import Product
+from amazon_ft.prompts import Example
+from amazon_ft.recipes import Recipe
+from amazon_ft.runs import SPLITS, Run, claim, once, say
+from amazon_ft.sources import reading
+from amazon_ft.sources.reading import BUNDLED
+
+
+def clean(
+    run: Run, sources: str | Path | Sequence[str | Path] = BUNDLED, choices: Choices = DEFAULT, workers: int = 1
+) -> dict[str, Any]:
+    """Clean what `sources.reading.find` finds into the files of `run` and return the counts.
+
+    Any number of workers writes the same files. Raises InputError if there is no usable product.
+    """
+    source = reading.find([sources] if isinstance(sources, str | Path) else sources)
+    done = once(
+        run,
+        "clean",
+        inputs=source.files,
+        settings=choices.as_dict() | ({"hub": source.hub} if source.hub else {}),
+        outputs=[run.products, run.rejected, run.near_duplicates, run.cleaning, run.cleaning_page],
+        work=lambda: _clean(run, source, choices, workers),
+    )
+    counts: dict[str, Any] = json.loads(run.cleaning.read_text(encoding="utf-8"))
+    say("clean", done, f"{counts['read']:,} rows read, {counts['kept']:,} products kept, in {run.products}")
+    return counts
+
+
+def format_rows(run: Run, recipe: Recipe) -> dict[str, int]:
+    """Write the recipe's Alpaca rows for training, validation and test, and return how many of each."""
+    claim(run, recipe.as_dict())
+    done = once(
+        run,
+        "format",
+        inputs=[run.products, run.near_duplicates, *([run.reasoning] if recipe.with_reasoning else [])],
+        settings={},
+        outputs=[run.rows(split) for split in SPLITS],
+        work=lambda: _format(run, recipe),
+    )
+    numbers = {split: len(rows(run, split)) for split in SPLITS}
+    say("format", done, ", ".join(f"{number} {split} rows" for split, number in numbers.items()))
+    return numbers
+
+
+def rows(run: Run, split: str) -> list[Example]:
+    """Read the rows that format_rows wrote for `split`."""
+    return [Example(**row) for row in read_jsonl(run.rows(split))]
+
+
+def _clean(run: Run, source: reading.Source, choices: Choices, workers: int) -> None:
+    outputs = (run.products, run.rejected, run.near_duplicates, run.cleaning, run.cleaning_page)
+    with ExitStack() as stack:  # none appears before all are written
+        *tables, counted, page = (stack.enter_context(replacing(path)) for path in outputs)
+        counts = whole.clean(source, choices, Files(*tables), workers)
+        write_json(counted, counts)
+        write_text(page, report.page(counts))
+
+
+def _format(run: Run, recipe: Recipe) -> None:
+    from amazon_ft.cleaning.twins import withheld
+
+    reasoning = {row["uid"]: row for row in read_jsonl(run.reasoning)} if recipe.with_reasoning else {}
+    left_out = withheld(run.near_duplicates)
+    usable = (
+        product
+        for row, product in enumerate(products.load(run.products))
+        if row not in left_out and (not recipe.with_reasoning or product.uid in reasoning)
+    )
+    sizes = {split: recipe.rows if split == "train" else recipe.held_out_rows for split in SPLITS}
+    chosen = products.sample(usable, sizes)
+    trained_on = {product.content for product in chosen["train"]}
+    for split, some in chosen.items():
+        # A publisher's blurb stands on many products: held out by title, it would still be seen.
+        unseen = [product for product in some if split == "train" or product.content not in trained_on]
+        write_jsonl(run.rows(split), (asdict(_example(product, recipe, reasoning)) for product in unseen))
+
+
+def _example(product: Product, recipe: Recipe, reasoning: Mapping[str, Mapping[str, str]]) -> Example:
+    example = prompts.example(product, recipe.asked, with_context=recipe.with_context)
+    return prompts.reasoned(example, reasoning[product.uid]) if recipe.with_reasoning else example
