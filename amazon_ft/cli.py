@@ -158,7 +158,7 @@ def _ask(asked: argparse.Namespace) -> None:
 
 
 def _doctor(asked: argparse.Namespace) -> None:
-    from amazon_ft import doctor, driver
+    from amazon_ft.hardware import doctor, driver
 
     run, recipe = _chosen(asked)
     gpu = driver.seen_gpu()
@@ -167,7 +167,7 @@ def _doctor(asked: argparse.Namespace) -> None:
     amiss = sum(finding.ok is False for finding in findings)
     print(f"\nMarked NO: {amiss}; what to do stands below each." if amiss else "\nNothing is amiss.")
     if asked.recipe:
-        from amazon_ft import estimates
+        from amazon_ft.hardware import estimates
 
         rows = estimates.estimates(recipe, gpu.machine if gpu.machine.free else None)
         print(f"\nWhat {recipe.name} takes:\n\n{doctor.plain(rows)}" if rows else f"\nNo estimate for {recipe.name}.")

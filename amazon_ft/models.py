@@ -15,7 +15,7 @@ from typing import Any
 from amazon_ft import adapters, hardware
 from amazon_ft.files import InputError
 from amazon_ft.hardware import Machine, Precision
-from amazon_ft.memory import Shape
+from amazon_ft.hardware.memory import Shape
 from amazon_ft.recipes import TINY_LLAMA, Lora, Recipe
 
 UNSLOTH_CAPABILITY = (7, 0)

@@ -10,7 +10,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from amazon_ft.memory import LLAMA_3_1B, LLAMA_3_8B, PHI_3_MINI, TINYLLAMA, Shape
+from amazon_ft.hardware.memory import LLAMA_3_1B, LLAMA_3_8B, PHI_3_MINI, TINYLLAMA, Shape
 
 NANO = Shape(128, 352, 4, 4, 4, 32, 8192)
 SHAPES = {"nano": NANO, "llama-1b": LLAMA_3_1B, "llama-8b": LLAMA_3_8B, "tinyllama": TINYLLAMA, "phi-3": PHI_3_MINI}

@@ -192,8 +192,9 @@ def stock(side: Side, folder: Path, timer: Timer) -> tuple[list[int], dict[str, 
 
 def ours(side: Side, folder: Path, timer: Timer) -> tuple[list[int], dict[str, Any]]:
     """Train the same rows through the package."""
-    from amazon_ft import hardware, models, planning
+    from amazon_ft import hardware, models
     from amazon_ft.files import digest
+    from amazon_ft.hardware import planning
 
     if side.fp16:
         hardware.precision = lambda machine: hardware.Precision("float16", "as on a Tesla T4")
@@ -202,8 +203,8 @@ def ours(side: Side, folder: Path, timer: Timer) -> tuple[list[int], dict[str, A
     loaded = models.load(recipe, backend=side.backend or None)
     import random_models
 
-    from amazon_ft.rows import Rows, packed
-    from amazon_ft.training import Places, train
+    from amazon_ft.training.rows import Rows, packed
+    from amazon_ft.training.trainer import Places, train
 
     number = side.steps * training.effective_batch_size * (12 if training.packing else 1)
     texts = random_models.texts(number, every_long=side.long)

@@ -20,9 +20,9 @@ import numpy
 import pytest
 from safetensors.numpy import save_file
 
-from amazon_ft import checkpoints
-from amazon_ft.checkpoints import KEPT, MARGIN, RECORD, Checkpoint, keep, newest, seal
 from amazon_ft.files import InputError
+from amazon_ft.training import checkpoints
+from amazon_ft.training.checkpoints import KEPT, MARGIN, RECORD, Checkpoint, keep, newest, seal
 
 IDENTITY = {"base_model": "tiny", "recipe": {"training": {"learning_rate": 2e-4, "modules": ("q_proj", "v_proj")}}}
 Usage = namedtuple("Usage", "total used free")
@@ -46,7 +46,7 @@ KILLED = """
 import os, shutil, signal, sys
 from pathlib import Path
 import numpy, safetensors
-from amazon_ft.checkpoints import Checkpoint, keep
+from amazon_ft.training.checkpoints import Checkpoint, keep
 local, shelf, copies = (Path(argument) for argument in sys.argv[1:])
 
 def keep_until(last, copy):

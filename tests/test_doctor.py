@@ -16,9 +16,10 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from amazon_ft import display, doctor, driver, estimates, hardware, installed
+from amazon_ft import display, hardware
 from amazon_ft.cli import main
-from amazon_ft.doctor import Finding, examine, plain, table
+from amazon_ft.hardware import doctor, driver, estimates, installed
+from amazon_ft.hardware.doctor import Finding, examine, plain, table
 from amazon_ft.recipes import named
 
 ROOT = Path(__file__).parents[1]
@@ -567,7 +568,7 @@ def test_the_verb_adds_what_a_recipe_takes(
 def test_looking_imports_nothing_heavy() -> None:
     heavy = ("torch", "transformers", "trl", "datasets", "unsloth", "numpy", "pandas", "pyarrow", "matplotlib")
     code = (
-        "import sys, json, pathlib; from amazon_ft import doctor; rows = doctor.examine(pathlib.Path('runs'));"
+        "import sys, json, pathlib; from amazon_ft.hardware import doctor; rows = doctor.examine(pathlib.Path('runs'));"
         f"print(json.dumps([len(rows), [name for name in {heavy} if name in sys.modules]]))"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

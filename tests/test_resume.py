@@ -1,20 +1,17 @@
 from __future__ import annotations
 
 import json
-import os
-import random
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from amazon_ft import steps
-from amazon_ft.files import InputError, digest, read_jsonl
+from amazon_ft.files import digest, read_jsonl
 from amazon_ft.recipes import Recipe, named
 from amazon_ft.runs import Run
 
@@ -25,7 +22,8 @@ TRAIN = """
 import json, os, signal, sys
 from dataclasses import replace
 from pathlib import Path
-from amazon_ft import steering, steps
+from amazon_ft.training import steering
+from amazon_ft import steps
 from amazon_ft.recipes import named
 from amazon_ft.runs import Run
 asked = json.loads(sys.argv[1])
@@ -49,8 +47,7 @@ def _variant(**training: object) -> Recipe:
 
 
 def _process(run: Run, recipe: Recipe, **asked: object) -> subprocess.Popen[str]:
-    training = {key: value for key, value in recipe.as_dict()["training"].items()}
-    values = json.dumps({"run": str(run.folder), "training": training, **asked})
+    values = json.dumps({"run": str(run.folder), "training": recipe.as_dict()["training"], **asked})
     return subprocess.Popen(
         [sys.executable, "-c", TRAIN, values], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

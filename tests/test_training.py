@@ -15,7 +15,7 @@ from amazon_ft.hardware import Precision
 from amazon_ft.models import Loaded
 from amazon_ft.recipes import RECIPES, TINY_LLAMA, Generation, Recipe, Training, named
 from amazon_ft.runs import Run
-from amazon_ft.training import tokenized, train
+from amazon_ft.training.trainer import tokenized, train
 
 DEMO = named("demo")
 LOCAL = [recipe for recipe in RECIPES.values() if isinstance(recipe.training, Training)]

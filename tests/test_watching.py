@@ -18,9 +18,10 @@ import pytest
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from amazon_ft.files import InputError, read_jsonl
-from amazon_ft.watching import Log, Picture, Wandb, in_notebook, log, picture, wandb_log
-from amazon_ft.watching.picture import caption, drawn
-from amazon_ft.watching.wandb_log import mode
+from amazon_ft.training import log, picture, wandb_log
+from amazon_ft.training.log import Log
+from amazon_ft.training.picture import Picture, caption, drawn, in_notebook
+from amazon_ft.training.wandb_log import Wandb, mode
 
 TOKENS = [100 * step for step in range(11)]
 KEY = "0" * 40
@@ -247,7 +248,7 @@ def test_a_quiet_log_shows_no_bar(path: Path, capsys: pytest.CaptureFixture[str]
 def test_without_ipywidgets_a_notebook_gets_no_warning() -> None:
     code = (
         "import sys, warnings; sys.modules['ipywidgets'] = None; sys.modules['ipykernel.zmqshell'] = sys;"
-        "import amazon_ft.watching.log as log; assert log.tqdm.__module__ == 'tqdm.std'"
+        "import amazon_ft.training.log as log; assert log.tqdm.__module__ == 'tqdm.std'"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -612,7 +613,8 @@ WATCH = """
 import sys, time
 from pathlib import Path
 from transformers import TrainerState
-from amazon_ft.watching import Log, Wandb
+from amazon_ft.training.log import Log
+from amazon_ft.training.wandb_log import Wandb
 folder = Path(sys.argv[1])
 for step in (0, 5):
     state = TrainerState(global_step=step, max_steps=10)

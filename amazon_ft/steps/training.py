@@ -9,15 +9,16 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from amazon_ft import hardware, planning
+from amazon_ft import hardware
 from amazon_ft.files import InputError, cache, digest, read_jsonl, replacing, write_json
+from amazon_ft.hardware import planning
 from amazon_ft.recipes import Lora, Recipe, Training
 from amazon_ft.runs import Run, claim, manifest, once, say
 from amazon_ft.steps.preparing import rows
 
 if TYPE_CHECKING:
     from amazon_ft.models import Loaded
-    from amazon_ft.training import Trained
+    from amazon_ft.training.trainer import Trained
 
 WANDB_PROJECT = "amazon-ft"
 
@@ -76,8 +77,8 @@ def _train(run: Run, recipe: Recipe, training: Training, lora: Lora, options: Op
 
     started = time.monotonic()
     loaded = models.load(recipe, backend=options.backend)  # before TRL: Unsloth patches it
-    from amazon_ft.rows import checked, packed, tokenized
-    from amazon_ft.training import Places, changes_answers, train
+    from amazon_ft.training.rows import checked, packed, tokenized
+    from amazon_ft.training.trainer import Places, changes_answers, train
 
     train_rows, held_out = (
         tokenized(rows(run, split), training, recipe.template, loaded.tokenizer) for split in ("train", "validation")
@@ -117,11 +118,12 @@ def _identity(run: Run, recipe: Recipe, weights: str) -> dict[str, Any]:
 
 
 def _watchers(run: Run, recipe: Recipe, options: Options) -> list[Any]:
-    from amazon_ft import watching
+    from amazon_ft.training.picture import Picture, in_notebook
+    from amazon_ft.training.wandb_log import Wandb
 
-    some: list[Any] = [watching.Picture(run.training_log)] if watching.in_notebook() else []
+    some: list[Any] = [Picture(run.training_log)] if in_notebook() else []
     if options.wandb:
-        some.append(watching.Wandb(WANDB_PROJECT, run.folder.name, recipe.as_dict(), run.folder))
+        some.append(Wandb(WANDB_PROJECT, run.folder.name, recipe.as_dict(), run.folder))
     return some
 
 

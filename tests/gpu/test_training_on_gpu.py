@@ -58,7 +58,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sys.path.insert(0, "benchmarks")
     import random_models
 
-    from amazon_ft.memory import Shape
+    from amazon_ft.hardware.memory import Shape
 
     random_models.SHAPES["small"] = Shape(512, 1408, 4, 8, 4, 64, 8192)
     return random_models.save("small", tmp_path_factory.mktemp("models"))
@@ -69,7 +69,7 @@ def fused(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Save a model of the Phi-3 architecture, whose projections are fused."""
     import random_models
 
-    from amazon_ft.memory import Shape
+    from amazon_ft.hardware.memory import Shape
 
     random_models.PHI_3_MINI = Shape(512, 1408, 4, 8, 8, 64, 8192)
     return random_models.save(random_models.FUSED, tmp_path_factory.mktemp("models"))

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-from amazon_ft.driver import Gpu, processes, seen_gpu
 from amazon_ft.hardware import Machine, precision
-from amazon_ft.installed import PROJECT, Package, cuda_of_torch, packages, python, version
+from amazon_ft.hardware.driver import Gpu, processes, seen_gpu
+from amazon_ft.hardware.installed import PROJECT, Package, cuda_of_torch, packages, python, version
 
 GIB = 2**30
 GPU_MEMORY = 6 * GIB  # free, for the smallest recipe that needs a GPU

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from amazon_ft import planning
 from amazon_ft.files import InputError
-from amazon_ft.hardware import Machine
-from amazon_ft.memory import GIB, PUBLISHED, Shape
+from amazon_ft.hardware import Machine, planning
+from amazon_ft.hardware.memory import GIB, PUBLISHED, Shape
 from amazon_ft.recipes import Lora, Recipe, Training
 
 # Descriptions of AmazonTitles-1.3MM: median and mean length in characters; a title and its template beside them.

@@ -13,10 +13,12 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from amazon_ft import adapters, checkpoints, planning
+from amazon_ft import adapters
 from amazon_ft.files import InputError, write_json
-from amazon_ft.planning import Plan
+from amazon_ft.hardware import planning
+from amazon_ft.hardware.planning import Plan
 from amazon_ft.recipes import Training
+from amazon_ft.training import checkpoints
 
 
 class Saves(TrainerCallback):  # type: ignore[misc]

@@ -11,14 +11,17 @@ from typing import Any
 
 from transformers import PrinterCallback
 
-from amazon_ft import adapters, checkpoints, planning, steering, watching
+from amazon_ft import adapters
 from amazon_ft.files import InputError
-from amazon_ft.hardware import measure, optimizer
-from amazon_ft.memory import GIB
+from amazon_ft.hardware import measure, optimizer, planning
+from amazon_ft.hardware.memory import GIB
+from amazon_ft.hardware.planning import Plan
 from amazon_ft.models import Loaded, adapter_off, in_precision
-from amazon_ft.planning import Plan
 from amazon_ft.recipes import Training
-from amazon_ft.rows import Rows
+from amazon_ft.training import checkpoints, steering
+from amazon_ft.training.log import Log
+from amazon_ft.training.picture import in_notebook
+from amazon_ft.training.rows import Rows
 
 EVALUATIONS = 8  # over the whole training
 HELD_OUT_SHARE = 0.2  # rows that are evaluated at most, of those trained on, over the whole training
@@ -143,8 +146,8 @@ def _callbacks(training: Training, rows: Rows, places: Places) -> list[Any]:
     def named(step: int) -> list[str]:
         return rows.sources_of(planning.rows_of_step(step, rows.lengths, training))
 
-    quiet = watching.in_notebook()  # the picture's caption says what the bar would
-    log = watching.Log(places.log, planning.tokens_seen(rows.lengths, training), quiet=quiet)
+    quiet = in_notebook()  # the picture's caption says what the bar would
+    log = Log(places.log, planning.tokens_seen(rows.lengths, training), quiet=quiet)
     finite = steering.Finite(named, places.failed)
     patience = training.early_stopping_patience
     return [log, finite, *([steering.Patience(patience)] if patience else [])]
@@ -204,7 +207,7 @@ def _config(loaded: Loaded, training: Training, plan: Plan, rows: int, work: Pat
         logging_nan_inf_filter=False,  # it would hide the loss that must stop the training
         save_strategy="no",  # steering.Saves decides when
         save_total_limit=1,
-        disable_tqdm=True,  # watching draws the one bar
+        disable_tqdm=True,  # training.log draws the one bar
         report_to="none",
         dataset_kwargs={"skip_prepare_dataset": True},  # rows come tokenized, cut, and labelled
         remove_unused_columns=False,
