@@ -2,8 +2,9 @@
 
     python benchmarks/memory.py [--quick] [--models NAME ...] [--backends NAME ...] [--folder DIR]
 
-Every row has 2,048 tokens. Each model trains two steps with 1, 4 and 8 rows a micro-batch (1 and 4 in plain Transformers), with no layer and with every
-layer recomputed. The last line is JSON. It needs a CUDA GPU; --quick takes a tiny model.
+Every row has 2,048 tokens. Each model trains two steps with 1, 4 and 8 rows a micro-batch (1 and 4 in plain
+Transformers), with no layer and with every layer recomputed. JSON comes last. It needs a CUDA GPU; --quick takes a
+tiny model.
 """
 
 from __future__ import annotations

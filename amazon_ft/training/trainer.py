@@ -191,7 +191,7 @@ def _config(loaded: Loaded, training: Training, plan: Plan, rows: int, work: Pat
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
         optim=optimizer(training.optim, machine),
-        max_length=training.max_length,
+        max_length=None,  # rows come cut
         padding_free=plan.padding_free,
         seed=training.seed,
         data_seed=training.seed,
