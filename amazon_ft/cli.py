@@ -25,8 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         return _refuse(f"{error.strerror or error}{where}: nothing already written is lost; mend it and run again.")
-    except KeyboardInterrupt:
-        return _refuse("stopped: run the same command again to go on.")
+    except KeyboardInterrupt as stop:
+        return _refuse(f"stopped{f', {stop}' if str(stop) else ''}: run the same command again to go on.")
     return 0
 
 
@@ -36,6 +36,8 @@ def _refuse(sentence: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from amazon_ft.hardware.memory import ENGINES
+
     parser = argparse.ArgumentParser(prog="amazon-ft", description=__doc__)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     demo = _verb(verbs, "demo", _demo, "walk the whole road; the last line is the path of the page")
@@ -43,7 +45,10 @@ def _parser() -> argparse.ArgumentParser:
     clean = _verb(verbs, "clean", _clean, "clean a catalogue into products.parquet, with a count for every row")
     _choices(clean)
     _verb(verbs, "format", _format, "write the recipe's training, validation and test rows")
-    _verb(verbs, "train", _train, "train the recipe's adapter")
+    train = _verb(verbs, "train", _train, "train the recipe's adapter, or go on where an earlier session stopped")
+    train.add_argument("--checkpoint-minutes", metavar="N", type=float, default=10, help="default: %(default)s")
+    train.add_argument("--wandb", action="store_true", help="log to Weights & Biases, offline without a key")
+    train.add_argument("--backend", choices=ENGINES, help="default: the faster one that can")
     compare = _verb(verbs, "compare", _compare, "ask base and tuned, score both, write comparison.html")
     compare.add_argument("--questions", type=int, metavar="N", help="questions for each set (default: 64)")
     ask = _verb(verbs, "ask", _ask, "ask base and tuned a question of yours")
@@ -141,7 +146,7 @@ def _format(asked: argparse.Namespace) -> None:
 def _train(asked: argparse.Namespace) -> None:
     from amazon_ft import steps
 
-    steps.train(*_chosen(asked))
+    steps.train(*_chosen(asked), steps.Options(asked.checkpoint_minutes, asked.wandb, asked.backend))
 
 
 def _compare(asked: argparse.Namespace) -> None:

@@ -16,6 +16,10 @@ from typing import Any
 class InputError(ValueError):
     """Say in one sentence what was wrong with the input, where, and what to do."""
 
+    def _render_traceback_(self) -> list[str]:
+        """Show the sentence alone in a notebook, where IPython asks for this."""
+        return [str(self)]
+
 
 def cache() -> Path:
     """Name the folder for what can be made again: AMAZON_FT_CACHE, else one under the user's cache."""

@@ -19,7 +19,6 @@ from amazon_ft.hardware.memory import Shape
 from amazon_ft.recipes import TINY_LLAMA, Lora, Recipe
 
 UNSLOTH_CAPABILITY = (7, 0)
-BACKENDS = ("unsloth", "transformers")
 SAMPLED, BLOCKS = 2**16, 256  # bytes a block, and blocks of a file, that tell weights apart
 
 

@@ -3,8 +3,8 @@
     python benchmarks/memory.py [--quick] [--models NAME ...] [--backends NAME ...] [--folder DIR]
 
 Every row has 2,048 tokens. Each model trains two steps with 1, 4 and 8 rows a micro-batch (1 and 4 in plain
-Transformers), with no layer and with every layer recomputed. JSON comes last. It needs a CUDA GPU; --quick takes a
-tiny model.
+Transformers), with no layer and with every layer recomputed; then by its own plan within the memory of a T4 and,
+the largest, of an L4. JSON comes last. It needs a CUDA GPU; --quick takes a tiny model.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from typing import Any
 import training as speed
 
 GIB = 2**30
+CAPS = {"T4": 14.0, "L4": 21.5}  # GiB that a process gets there
+SIZES = {"unsloth": (1, 4, 8), "transformers": (1, 4)}  # rows in a micro-batch
 
 
 def points(model: str, backend: str, folder: Path) -> list[dict[str, Any]]:
@@ -46,7 +48,7 @@ def points(model: str, backend: str, folder: Path) -> list[dict[str, Any]]:
     predicted = memory.memory(shape, recipe.lora, backend, four_bit=loaded.four_bit)
     loaded = models.add_adapter(loaded, recipe.lora, recipe.training.seed)
     found = []
-    for size in (1, 4, 8) if backend == "unsloth" else (1, 4):
+    for size in SIZES[backend]:
         for kept in (0, shape.num_hidden_layers):
             tokens = size * recipe.training.max_length
             free = hardware.measure().free
@@ -106,27 +108,39 @@ def main() -> None:
 
     if not torch.cuda.is_available():
         sys.exit("benchmarks/memory.py needs a CUDA GPU: GPU memory is what it measures.")
+    models = ["nano"] if asked.quick else asked.models
     found: list[dict[str, Any]] = []
-    for model in ["nano"] if asked.quick else asked.models:
+    for model in models:
         random_models.save(model, asked.folder)
         for backend in asked.backends:
-            command = [sys.executable, __file__, "--one", model, backend, "--folder", str(asked.folder)]
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent)
-            if done.returncode == 0:
-                found += json.loads(done.stdout.strip().splitlines()[-1])
-    off = [abs(one["predicted_gib"] / one["measured_gib"] - 1) for one in found if one["measured_gib"]]
-    peak = max((one["measured_gib"] or 0 for one in found), default=0)
-    print(
-        json.dumps(
-            {
-                "benchmark": "memory",
-                "device": torch.cuda.get_device_name(),
-                "points": found,
-                "farthest_off": round(max(off), 3),
-                "peak_gib": peak,
-            }
-        )
-    )
+            found += _apart(model, backend, asked.folder)
+    asked_of = [("T4", model) for model in models] + [("L4", model) for model in models if model == "llama-8b"]
+    capped = [] if asked.quick else [cap(model, card, asked.folder) for card, model in asked_of]
+    pairs = [(one["predicted_gib"], one["measured_gib"]) for one in found if one["measured_gib"]]
+    pairs += [(one["predicted_gib"], one["reserved_gib"]) for one in capped if "failed" not in one]
+    result = {
+        "benchmark": "memory",
+        "device": torch.cuda.get_device_name(),
+        "points": found,
+        "caps": capped,
+        "farthest_off": round(max((abs(predicted / measured - 1) for predicted, measured in pairs), default=0), 3),
+        "peak_gib": max((measured for _, measured in pairs), default=0),
+    }
+    print(json.dumps(result))
+
+
+def cap(model: str, card: str, folder: Path) -> dict[str, Any]:
+    """Train rows that are all too long, within what a card has, by the plan that is made for it."""
+    side = speed.Side("ours", model, cap_gib=CAPS[card], long=True, steps=4, warm=1)
+    told = speed.run(side, folder)
+    names = ("model", "batch", "unpacked", "recomputed", "predicted_gib", "reserved_gib", "failed")
+    return {"card": card, "cap_gib": CAPS[card], **{name: told[name] for name in names if name in told}}
+
+
+def _apart(model: str, backend: str, folder: Path) -> list[dict[str, Any]]:
+    command = [sys.executable, __file__, "--one", model, backend, "--folder", str(folder)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent)
+    return list(json.loads(done.stdout.strip().splitlines()[-1])) if done.returncode == 0 else []
 
 
 if __name__ == "__main__":

@@ -200,6 +200,7 @@ def ours(side: Side, folder: Path, timer: Timer) -> tuple[list[int], dict[str, A
         hardware.precision = lambda machine: hardware.Precision("float16", "as on a Tesla T4")
     recipe = recipe_of(side, folder / side.model)
     training = recipe.training
+    machine = hardware.measure()
     loaded = models.load(recipe, backend=side.backend or None)
     import random_models
 
@@ -215,9 +216,7 @@ def ours(side: Side, folder: Path, timer: Timer) -> tuple[list[int], dict[str, A
     if training.packing:
         rows = packed(rows, training)
     four_bit = loaded.four_bit
-    plan = planning.plan(
-        models.shape(loaded), recipe.lora, training, rows.lengths, hardware.measure(), loaded.backend, four_bit
-    )
+    plan = planning.plan(models.shape(loaded), recipe.lora, training, rows.lengths, machine, loaded.backend, four_bit)
     print("\n".join(planning.reasons(plan)))
     loaded = models.add_adapter(models.unpack(loaded) if plan.unpacked else loaded, recipe.lora, training.seed)
     run = folder / f"run-{os.getpid()}"
@@ -348,7 +347,7 @@ def main() -> None:
         random_models.save(model, asked.folder, "float32" if model == "nano" else "bfloat16")
     sizes = {"steps": 8, "warm": 2} if quick else {}
     pairs = [
-        pair(model, sms, asked.folder, 1 if quick else 2, **sizes)
+        pair(model, sms, asked.folder, 2 if model == models[0] and not quick else 1, **sizes)
         for model in models
         for sms in ([0] if quick else asked.sms)
     ]

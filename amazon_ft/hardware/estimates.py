@@ -59,7 +59,8 @@ def estimates(recipe: Recipe, machine: Machine | None = None, lengths: Sequence[
     tokens = list(lengths) or typical(recipe)
     cards = {name: CARDS[name] for name in USUAL}
     if machine is not None and machine.device == "cuda":
-        known = next((card.products for name, card in CARDS.items() if name in machine.name), math.nan)
+        words = machine.name.replace("-", " ").split()  # an L40S is no L4
+        known = next((card.products for name, card in CARDS.items() if name in words), math.nan)
         cards[f"this GPU: {machine.name}"] = Card(machine, known)
     return [_row(name, card, recipe, shape, recipe.training, recipe.lora, tokens) for name, card in cards.items()]
 
@@ -69,9 +70,9 @@ def typical(recipe: Recipe) -> list[int]:
     sigma = math.sqrt(2 * math.log(MEAN / MEDIAN))
     normal = NormalDist(math.log(MEDIAN), sigma)
     most = recipe.training.max_length if isinstance(recipe.training, Training) else 0
-    more = REASONING if recipe.with_reasoning else 0
+    more, times = REASONING if recipe.with_reasoning else 0, 2 if recipe.with_context else 1
     characters = (math.exp(normal.inv_cdf((place + 0.5) / SAMPLE)) for place in range(SAMPLE))
-    return [min(most, round((AROUND + number) / CHARACTERS_A_TOKEN) + more) for number in characters]
+    return [min(most, round((AROUND + times * number) / CHARACTERS_A_TOKEN) + more) for number in characters]
 
 
 def seconds(

@@ -16,6 +16,7 @@ from amazon_ft.recipes import Lora, Training
 MEGABATCH = 50  # steps whose rows are sorted together by length, as in Transformers' LengthGroupedSampler
 MOST_USED = 0.92  # of the free memory: the rest is for fragments
 START = {"cpu": 128, "cuda": 2_000}  # tokens that could be computed while a micro-batch is started
+AGAIN = 0.5  # of a layer's work: one product more, beside one forward and one backward through frozen weights
 TYPICAL = 0.95  # of the micro-batches are no longer than the one that decides about unpacking
 
 
@@ -108,7 +109,7 @@ def plan(
             f"{budget / GIB:.1f} GiB are there: lower max_length, choose a smaller base model, or free the GPU "
             "(restart the session)."
         )
-    fastest = min(fitting, key=lambda cut: sum(cut.micro_batches[1:]) + START[machine.device] * len(cut.micro_batches))
+    fastest = min(fitting, key=lambda cut: _work(cut, START[machine.device]))
     return _unpacked(fastest, memory(shape, lora, backend, four_bit=False)) if four_bit else fastest
 
 
@@ -173,6 +174,11 @@ def _cut(
     longest = sorted(range(len(lengths)), key=lambda row: -lengths[row])[:size]
     counted = tuple(_tokens(piece, lengths, padding_free) for piece in (longest, *pieces))
     return Plan(size, training.effective_batch_size // size, padding_free, False, takes, budget, counted)
+
+
+def _work(cut: Plan, start: int) -> float:
+    """Count what an epoch costs, in tokens that are computed once."""
+    return sum(cut.micro_batches[1:]) * (1 + AGAIN * cut.recomputed) + start * len(cut.micro_batches)
 
 
 def _within(step: list[int], lengths: Sequence[int], padding_free: bool) -> list[int]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from amazon_ft import hardware
 from amazon_ft.files import InputError, cache, digest, read_jsonl, replacing, write_json
 from amazon_ft.hardware import planning
+from amazon_ft.hardware.memory import ENGINES, GIB
 from amazon_ft.recipes import Lora, Recipe, Training
 from amazon_ft.runs import Run, claim, manifest, once, say
 from amazon_ft.steps.preparing import rows
@@ -29,11 +30,13 @@ class Options:
 
     checkpoint_minutes: float = 10
     wandb: bool = False
-    backend: str | None = None  # one of models.BACKENDS, else the faster one that can
+    backend: str | None = None  # one of memory.ENGINES, else the faster one that can
 
     def __post_init__(self) -> None:
         if self.checkpoint_minutes <= 0:
             raise InputError("checkpoint_minutes must be above 0: it is the most work that a disconnect may cost.")
+        if self.backend not in (None, *ENGINES):
+            raise InputError(f"there is no backend {self.backend!r}: choose one of {', '.join(ENGINES)}.")
 
 
 AS_USUAL = Options()
@@ -75,7 +78,7 @@ def local(recipe: Recipe) -> tuple[Training, Lora]:
 def _train(run: Run, recipe: Recipe, training: Training, lora: Lora, options: Options, weights: str) -> None:
     from amazon_ft import models
 
-    started = time.monotonic()
+    started, machine = time.monotonic(), hardware.measure()  # what is free before the model is here
     loaded = models.load(recipe, backend=options.backend)  # before TRL: Unsloth patches it
     from amazon_ft.training.rows import checked, packed, tokenized
     from amazon_ft.training.trainer import Places, changes_answers, train
@@ -86,7 +89,6 @@ def _train(run: Run, recipe: Recipe, training: Training, lora: Lora, options: Op
     print("\n".join(checked(train_rows, recipe.template, loaded.tokenizer)))
     if training.packing:
         train_rows = packed(train_rows, training)
-    machine = hardware.measure()
     plan = planning.plan(
         models.shape(loaded), lora, training, train_rows.lengths, machine, loaded.backend, loaded.four_bit
     )
@@ -137,7 +139,7 @@ def _save(run: Run, recipe: Recipe, loaded: Loaded, trained: Trained, machine: h
         "precision": asdict(loaded.precision),
         "backend": loaded.backend,
         "plan": planning.reasons(plan),
-        "predicted_peak_gib": None if trained.peak_gib is None else round(plan.peak / 2**30, 2),
+        "predicted_peak_gib": None if trained.peak_gib is None else round(plan.peak / GIB, 2),
         "peak_gib": trained.peak_gib and round(trained.peak_gib, 2),
         "seconds_to_first_step": trained.seconds_to_first_step,
     }

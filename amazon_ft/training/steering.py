@@ -16,9 +16,18 @@ from transformers import TrainerCallback
 from amazon_ft import adapters
 from amazon_ft.files import InputError, write_json
 from amazon_ft.hardware import planning
+from amazon_ft.hardware.memory import GIB
 from amazon_ft.hardware.planning import Plan
 from amazon_ft.recipes import Training
 from amazon_ft.training import checkpoints
+
+
+class Stopped(KeyboardInterrupt):
+    """Say that a training was stopped by Ctrl-C or a notebook's stop button, with all its steps saved."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Show one line in a notebook, where IPython asks for this."""
+        return [f"stopped, {self}: run the same cell again to go on"]
 
 
 class Saves(TrainerCallback):  # type: ignore[misc]
@@ -59,7 +68,7 @@ class Saves(TrainerCallback):  # type: ignore[misc]
         if self.interrupted:
             raise KeyboardInterrupt
         self.interrupted = True
-        print("\nstopping: this step is finished and saved first; once more stops at once")
+        print("\nstopping: this step is finished and saved first, and the same again goes on; once more stops at once")
 
 
 class Finite(TrainerCallback):  # type: ignore[misc]
@@ -111,6 +120,28 @@ class FirstStep(TrainerCallback):  # type: ignore[misc]
             print(f"first step done {self.seconds} s after the start")
 
 
+class Longest(TrainerCallback):  # type: ignore[misc]
+    """Run the longest micro-batch once, so that too little memory shows now and not after an hour."""
+
+    def __init__(self, trainer: Any, plan: Plan) -> None:
+        self._trainer, self._plan = trainer, plan
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Go forward and backward once, learn nothing, and say what it took."""
+        import torch
+
+        trainer, rows = self._trainer, self._trainer.train_dataset
+        lengths = rows["length"]
+        longest = sorted(range(len(rows)), key=lambda row: -lengths[row])[: self._plan.per_device_train_batch_size]
+        batch = trainer.data_collator([rows[row] for row in longest])
+        counted = torch.tensor(int((batch["labels"] >= 0).sum()), device=args.device)
+        trainer.training_step(trainer.model_wrapped, batch, counted)
+        trainer.model.zero_grad(set_to_none=True)
+        if torch.cuda.is_available():
+            took = torch.cuda.max_memory_reserved() / GIB
+            print(f"the longest micro-batch, {self._plan.micro_batches[0]:,} tokens, took {took:.1f} GiB")
+
+
 class InOrder:
     """Give the trainer the recipe's rows in the recipe's order, epoch after epoch."""
 
@@ -138,7 +169,7 @@ class Recompute:
         self._hook = model.register_forward_pre_hook(self._choose, with_kwargs=True)
 
     def _choose(self, model: Any, arguments: Any, named: Mapping[str, Any]) -> None:
-        if model.training and self._plan.budget < float("inf"):
+        if model.training:
             again = len(self._layers) - self._plan.kept(named["input_ids"].numel())
             for place, layer in enumerate(self._layers):
                 layer.gradient_checkpointing = place < again

@@ -63,7 +63,7 @@ def train(
     """Train the adapter of `loaded`, from the newest whole checkpoint of this `identity` if there is one.
 
     Out of memory, it goes on with a lighter plan of the same steps. Raises InputError if no plan fits, if a loss is
-    no number, or if the checkpoints belong to another training; KeyboardInterrupt after Ctrl-C, with all saved.
+    no number, or if the checkpoints belong to another training; Stopped after Ctrl-C, with all saved.
     """
     import torch
 
@@ -74,16 +74,16 @@ def train(
         trainer = _trainer(loaded, training, plan, rows, held_out, places.work, callbacks)
         found = checkpoints.newest([places.work, places.shelf], identity)
         try:
-            peak = _train(trainer, loaded, plan, found, saves)
+            peak = _train(trainer, plan, found, saves)
         except torch.OutOfMemoryError as error:
             plan = _lighter(trainer, plan, training, rows, error)
             continue
         if saves.interrupted and trainer.state.global_step < trainer.state.max_steps:
-            raise KeyboardInterrupt(f"saved after step {trainer.state.global_step}: run the same again to go on")
+            raise steering.Stopped(f"saved after step {trainer.state.global_step}")
         return Trained(plan, peak, first.seconds)
 
 
-def _train(trainer: Any, loaded: Loaded, plan: Plan, found: checkpoints.Checkpoint | None, saves: Any) -> float | None:
+def _train(trainer: Any, plan: Plan, found: checkpoints.Checkpoint | None, saves: Any) -> float | None:
     import torch
 
     model = trainer.model
@@ -91,30 +91,11 @@ def _train(trainer: Any, loaded: Loaded, plan: Plan, found: checkpoints.Checkpoi
     with closing(steering.Recompute(model, plan)), saves.on_ctrl_c():
         if on_gpu:
             torch.cuda.reset_peak_memory_stats()
-        _try_longest(trainer, loaded, plan)
+        trainer.add_callback(steering.Longest(trainer, plan))
         if found:
             print(f"going on after step {found.step}, from {found.folder}")
         trainer.train(resume_from_checkpoint=str(found.folder) if found else None)
     return torch.cuda.max_memory_reserved() / GIB if on_gpu else None
-
-
-def _try_longest(trainer: Any, loaded: Loaded, plan: Plan) -> None:
-    """Run the longest micro-batch once, so that too little memory shows now and not after an hour."""
-    import torch
-
-    rows = trainer.train_dataset
-    lengths = rows["length"]
-    longest = sorted(range(len(rows)), key=lambda row: -lengths[row])[: plan.per_device_train_batch_size]
-    batch = trainer.data_collator([rows[row] for row in longest])
-    counted = torch.tensor(int((batch["labels"] >= 0).sum()), device=trainer.args.device)
-    with in_precision(loaded):
-        trainer.training_step(trainer.model, batch, counted)
-    trainer.model.zero_grad(set_to_none=True)
-    if torch.cuda.is_available():
-        print(
-            f"the longest micro-batch, {plan.micro_batches[0]:,} tokens, took "
-            f"{torch.cuda.max_memory_reserved() / GIB:.1f} GiB"
-        )
 
 
 def _lighter(trainer: Any, plan: Plan, training: Training, rows: Rows, error: Exception) -> Plan:
@@ -158,15 +139,22 @@ def _trainer(
 ) -> Any:
     from trl import SFTTrainer
 
+    train_rows, some = rows.dataset(), _fewer(held_out, training, len(rows.lengths)).dataset()
+    for dataset in (train_rows, some):
+        dataset._unsloth_truncated_to = training.max_length  # or Unsloth would not believe it, and pad
     trainer = SFTTrainer(
         model=loaded.model,
         args=_config(loaded, training, plan, len(rows.lengths), work),
-        train_dataset=rows.dataset(),
-        eval_dataset=_fewer(held_out, training, len(rows.lengths)).dataset(),
+        train_dataset=train_rows,
+        eval_dataset=some,
         processing_class=loaded.tokenizer,
         callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)
+    if plan.padding_free and not trainer.args.padding_free:
+        raise InputError(
+            "this version of Unsloth refuses padding-free batches: install the versions that `amazon-ft doctor` names."
+        )
     sampler = steering.InOrder(training, plan, rows.lengths)
     trainer._get_train_sampler = lambda dataset=None: sampler
     if (found := adapters.full_precision(trainer.model)) != {"float32"}:
@@ -191,7 +179,7 @@ def _config(loaded: Loaded, training: Training, plan: Plan, rows: int, work: Pat
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
         optim=optimizer(training.optim, machine),
-        max_length=None,  # rows come cut
+        max_length=training.max_length if loaded.backend == "unsloth" else None,  # rows come cut
         padding_free=plan.padding_free,
         seed=training.seed,
         data_seed=training.seed,

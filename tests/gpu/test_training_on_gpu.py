@@ -136,9 +136,10 @@ def test_a_killed_training_goes_on_to_the_same_losses(backend: str, small: Path,
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_out_of_memory_steps_down_to_the_same_losses(backend: str, small: Path, tmp_path: Path) -> None:
-    values = {"model": str(small), "steps": 6, "backend": backend, "rows": 48}
+    training = {"effective_batch_size": 64}
+    values = {"model": str(small), "steps": 6, "backend": backend, "rows": 384, "training": training}
     _walk(run=str(tmp_path / "free"), **values)
-    told = _walk(run=str(tmp_path / "tight"), free=100, cap=0.45, **values)
+    told = _walk(run=str(tmp_path / "tight"), free=100, cap=0.3, **values)
     print(
         f"\n{backend}: "
         + " | ".join(line for line in told.stdout.splitlines() if "memory" in line or "rows a step" in line)
