@@ -1,6 +1,6 @@
 """Measure training: the recipe as student notebooks run it, and as amazon-ft runs it, in turns on one GPU.
 
-    python benchmarks/training.py [--quick] [--models NAME ...] [--sms N ...] [--folder DIR]
+    python benchmarks/training.py [--quick] [--models NAME ...] [--sms N ...] [--turns N] [--folder DIR]
 
 Both sides train the same rows in the same order with the recipe's own values on a model of random weights in the real
 shape; the figure is tokens, without pads, a second. `--sms 8` gives each side a slice of 8 multiprocessors (about the
@@ -19,6 +19,8 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -90,7 +92,12 @@ def measure(side: Side, folder: Path) -> dict[str, Any]:
     if side.backend != "transformers" and _gpu() and side.model != "nano":
         import unsloth  # noqa: F401  before TRL
     import torch
+    import trl  # noqa: F401
 
+    imported = time.monotonic()
+    sys.stdin.readline()  # wait for the turn
+    global STARTED
+    STARTED += time.monotonic() - imported
     wait: Callable[[], object] = (lambda: None) if not torch.cuda.is_available() else torch.cuda.synchronize
     if side.cap_gib:
         total = torch.cuda.get_device_properties(0).total_memory
@@ -282,44 +289,55 @@ def _gpu() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def run(side: Side, folder: Path) -> dict[str, Any]:
-    """Measure one side in a process of its own; what went wrong there is a result too."""
+def start(side: Side, folder: Path) -> subprocess.Popen[str]:
+    """Start the process of one side: it imports what it needs, then waits for its turn."""
     command = [sys.executable, __file__, "--side", json.dumps(asdict(side)), "--folder", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent)
-    (folder / "logs").mkdir(parents=True, exist_ok=True)
-    name = "-".join(str(value) for value in asdict(side).values() if value)
-    (folder / "logs" / f"{name}.txt").write_text(done.stdout + done.stderr)
-    if done.returncode:
-        return {**asdict(side), "failed": done.stderr.strip().splitlines()[-1][:300]}
-    result = dict(json.loads(done.stdout.strip().splitlines()[-1]))
-    told = {key: value for key, value in result.items() if key not in ("losses", "steps", "warm")}
-    print(json.dumps(told), file=sys.stderr, flush=True)
-    return result
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, text=True, cwd=Path(__file__).parent, **pipes)  # type: ignore[call-overload]
 
 
-def pair(model: str, sms: int, folder: Path, turns: int, **values: Any) -> dict[str, Any]:
-    """Run stock and ours in turns and compare them."""
-    found: dict[str, list[dict[str, Any]]] = {"stock": [], "ours": []}
-    for _ in range(turns):
-        for name in found:
-            found[name].append(run(Side(name, model, sms=sms, **values), folder))
-    if failed := [result for results in found.values() for result in results if "failed" in result]:
-        return {"model": model, "sms": sms, "failed": failed}
-    speed = {name: statistics.median(r["tokens_per_second"] for r in results) for name, results in found.items()}
-    first = {name: statistics.median(r["seconds_to_first_step"] for r in results) for name, results in found.items()}
-    ours, stock = found["ours"][0], found["stock"][0]
+def run(sides: list[Side], folder: Path) -> list[dict[str, Any]]:
+    """Measure sides one after the other, each in a process of its own; what went wrong there is a result too."""
+    logs = folder / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    results = []
+    process = start(sides[0], folder)
+    for place, side in enumerate(sides):
+        current, process = process, start(sides[place + 1], folder) if place + 1 < len(sides) else process
+        said, erred = current.communicate("go\n")
+        name = "-".join(str(value) for value in asdict(side).values() if value)
+        (logs / f"{place:02}-{name}.txt").write_text(said + erred)
+        if current.returncode:
+            results.append({**asdict(side), "failed": erred.strip().splitlines()[-1][:300]})
+        else:
+            results.append(dict(json.loads(said.strip().splitlines()[-1])))
+        told = {key: value for key, value in results[-1].items() if key not in ("losses", "steps", "warm")}
+        print(json.dumps(told), file=sys.stderr, flush=True)
+    return results
+
+
+def compared(stocks: list[dict[str, Any]], ours: list[dict[str, Any]]) -> dict[str, Any]:
+    """Compare what was measured of stock and ours, each run as often as the other, in turns."""
+    first = {key: ours[0][key] for key in ("model", "sms")}
+    if failed := [result for result in (*stocks, *ours) if "failed" in result]:
+        return {**first, "failed": failed}
+    sides = {"stock": stocks, "ours": ours}
+
+    def median(key: str) -> dict[str, float]:
+        return {name: round(statistics.median(r[key] or 0 for r in results), 2) for name, results in sides.items()}
+
+    speed, until = median("tokens_per_second"), median("seconds_to_first_step")
     return {
-        "model": model,
-        "sms": sms,
+        **first,
         "tokens_per_second": speed,
         "ratio": round(speed["ours"] / speed["stock"], 2),
-        "seconds_to_first_step": first,
-        "reserved_gib": {name: max(r["reserved_gib"] or 0 for r in results) for name, results in found.items()},
-        "predicted_gib": ours["predicted_gib"],
-        "plan": {key: ours[key] for key in ("batch", "unpacked", "recomputed")},
-        "largest_loss_difference": _apart(stock, ours),
-        "stock_against_itself": _apart(stock, found["stock"][-1]),
-        "losses": {name: results[0]["losses"] for name, results in found.items()},
+        "seconds_to_first_step": {**until, "ratio": round(until["ours"] / until["stock"], 2)},
+        "reserved_gib": median("reserved_gib"),
+        "predicted_gib": ours[0]["predicted_gib"],
+        "plan": {key: ours[0][key] for key in ("batch", "unpacked", "recomputed")},
+        "largest_loss_difference": _apart(stocks[0], ours[0]),
+        "stock_against_itself": _apart(stocks[0], stocks[-1]) if len(stocks) > 1 else None,
+        "losses": {name: results[0]["losses"] for name, results in sides.items()},
     }
 
 
@@ -332,6 +350,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--models", nargs="+", choices=RECIPES, default=["llama-1b", "llama-8b", "tinyllama", "phi-3"])
     parser.add_argument("--sms", nargs="+", type=int, default=[0, 8])
+    parser.add_argument("--turns", type=int, default=2)
     parser.add_argument("--folder", type=Path, default=Path(gettempdir()) / "amazon-ft-benchmark")
     parser.add_argument("--side", help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -346,25 +365,32 @@ def main() -> None:
     for model in models:
         random_models.save(model, asked.folder, "float32" if model == "nano" else "bfloat16")
     sizes = {"steps": 8, "warm": 2} if quick else {}
+    cases = [(model, sms) for model in models for sms in ([0] if quick else asked.sms)]
+    turns = ["stock", "ours"] * (1 if quick else asked.turns)
+    sides = [Side(name, model, sms=sms, **sizes) for model, sms in cases for name in turns]
+    packs = [] if quick else [Side("packing", model, steps=12, warm=4) for model in models]
+    results = run(sides + packs, asked.folder)
     pairs = [
-        pair(model, sms, asked.folder, 2 if model == models[0] and not quick else 1, **sizes)
-        for model in models
-        for sms in ([0] if quick else asked.sms)
+        compared(some[::2], some[1::2])
+        for some in (results[place : place + len(turns)] for place in range(0, len(sides), len(turns)))
     ]
-    packing = [] if quick else [run(Side("packing", model, steps=12, warm=4), asked.folder) for model in models]
+    shown = ("model", "tokens_per_second", "reserved_gib", "predicted_gib", "failed")
     result = {
         "benchmark": "training",
         "size": "quick" if quick else "full",
         "device": _device(),
+        "versions": _versions(),
         "pairs": pairs,
-        "packing": [
-            {key: one.get(key) for key in ("model", "tokens_per_second", "reserved_gib", "predicted_gib", "failed")}
-            for one in packing
-        ],
+        "packing": [{key: one[key] for key in shown if key in one} for one in results[len(sides) :]],
         "ratio": pairs[0].get("ratio"),
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024,
     }
     print(json.dumps(result))
+
+
+def _versions() -> dict[str, str]:
+    names = ("torch", "unsloth", "transformers", "trl", "peft", "bitsandbytes")
+    return {name: metadata.version(name) for name in names if find_spec(name)}
 
 
 def _device() -> str:
