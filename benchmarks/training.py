@@ -1,6 +1,6 @@
 """Measure training: the recipe as student notebooks run it, and as amazon-ft runs it, in turns on one GPU.
 
-    python benchmarks/training.py [--quick] [--models NAME ...] [--sms N ...] [--turns N] [--folder DIR]
+    python benchmarks/training.py [--quick] [--models NAME ...] [--sms N ...] [--cap GIB] [--turns N] [--steps N]
 
 Both sides train the same rows in the same order with the recipe's own values on a model of random weights in the real
 shape; the figure is tokens, without pads, a second. `--sms 8` gives each side a slice of 8 multiprocessors (about the
@@ -318,7 +318,7 @@ def run(sides: list[Side], folder: Path) -> list[dict[str, Any]]:
 
 def compared(stocks: list[dict[str, Any]], ours: list[dict[str, Any]]) -> dict[str, Any]:
     """Compare what was measured of stock and ours, each run as often as the other, in turns."""
-    first = {key: ours[0][key] for key in ("model", "sms")}
+    first = {key: ours[0][key] for key in ("model", "sms", "cap_gib")}
     if failed := [result for result in (*stocks, *ours) if "failed" in result]:
         return {**first, "failed": failed}
     sides = {"stock": stocks, "ours": ours}
@@ -350,7 +350,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--models", nargs="+", choices=RECIPES, default=["llama-1b", "llama-8b", "tinyllama", "phi-3"])
     parser.add_argument("--sms", nargs="+", type=int, default=[0, 8])
-    parser.add_argument("--turns", type=int, default=2)
+    parser.add_argument("--turns", type=int, default=2, help="of each side; the median counts")
+    parser.add_argument("--steps", type=int, default=20, help="five of them are not timed")
+    parser.add_argument("--cap", type=float, default=0, help="GiB of GPU memory for each side (T4: 14, L4: 21.5)")
+    parser.add_argument("--no-packing", action="store_true")
     parser.add_argument("--folder", type=Path, default=Path(gettempdir()) / "amazon-ft-benchmark")
     parser.add_argument("--side", help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -364,11 +367,11 @@ def main() -> None:
     models = ["nano"] if quick else asked.models
     for model in models:
         random_models.save(model, asked.folder, "float32" if model == "nano" else "bfloat16")
-    sizes = {"steps": 8, "warm": 2} if quick else {}
+    sizes = {"steps": 8, "warm": 2} if quick else {"steps": asked.steps, "cap_gib": asked.cap}
     cases = [(model, sms) for model in models for sms in ([0] if quick else asked.sms)]
     turns = ["stock", "ours"] * (1 if quick else asked.turns)
     sides = [Side(name, model, sms=sms, **sizes) for model, sms in cases for name in turns]
-    packs = [] if quick else [Side("packing", model, steps=12, warm=4) for model in models]
+    packs = [] if quick or asked.no_packing else [Side("packing", model, steps=12, warm=4) for model in models]
     results = run(sides + packs, asked.folder)
     pairs = [
         compared(some[::2], some[1::2])
