@@ -38,6 +38,30 @@ if "die" in asked:
     steering.Saves.on_save = keep_and_die
 steps.train(Run(Path(asked["run"])), recipe, steps.Options(checkpoint_minutes=asked.get("minutes", 60)))
 """
+# Kills ten children at random moments, while they load, train, or save; then lets one end.
+TEN_KILLS = """
+import os, random, signal, sys, time
+from pathlib import Path
+import torch, transformers, trl, peft, datasets
+from amazon_ft import models, steps
+from amazon_ft.recipes import named
+from amazon_ft.runs import Run
+from amazon_ft.training import trainer
+moments, options = random.Random(7), steps.Options(checkpoint_minutes=0.005)
+def train():
+    child = os.fork()
+    if child == 0:
+        steps.train(Run(Path(sys.argv[1])), named("demo"), options)
+        os._exit(0)
+    return child
+killed = 0
+while killed < 10:
+    child = train()
+    time.sleep(moments.uniform(0.5, 4.5))
+    os.kill(child, signal.SIGKILL)
+    killed += os.WIFSIGNALED(os.waitpid(child, 0)[1])
+print("ended", os.waitpid(train(), 0)[1])
+"""
 SAME = ("step", "loss", "eval_loss", "learning_rate", "grad_norm", "tokens")
 
 
@@ -72,7 +96,6 @@ def _trace(run: Run) -> list[dict[str, float]]:
 @pytest.mark.parametrize(
     ("values", "die"),
     [
-        ({"max_steps": 10}, 5),
         ({"max_steps": 10, "effective_batch_size": 24}, 4),  # 64 rows: mid-epoch, accumulated, a short last step
         ({"max_steps": 10, "train_sampling_strategy": "group_by_length"}, 6),  # in the second epoch
         ({"num_train_epochs": 2}, 4),  # exactly between two epochs
@@ -96,3 +119,12 @@ def test_ten_steps_are_five_steps_a_kill_and_five_more(
     weights = "adapter_model.safetensors"
     assert digest(killed.adapter / weights) == digest(whole.adapter / weights)
     assert not killed.checkpoints.exists()
+
+
+def test_ten_kills_at_random_moments_change_nothing(walked: Run, tmp_path: Path) -> None:
+    run = _prepared(walked, tmp_path / "run", DEMO)
+    done = subprocess.run([sys.executable, "-c", TEN_KILLS, str(run.folder)], capture_output=True, text=True)
+    assert "ended 0" in done.stdout, done.stdout[-2000:] + done.stderr[-2000:]
+    assert done.stdout.count("going on after step") >= 3
+    assert _trace(run) == _trace(walked)
+    assert digest(run.adapter / "adapter_model.safetensors") == digest(walked.adapter / "adapter_model.safetensors")

@@ -80,7 +80,14 @@ DOORS = {
     "safetensors": {"training.checkpoints"},
     "wandb": {"training.wandb_log"},
     "tokenizers": {"sample.tiny_model"},
-    "torch": {"hardware.machine", "models", "sample.tiny_model", "training.trainer", "training.log"},
+    "torch": {
+        "hardware.machine",
+        "models",
+        "sample.tiny_model",
+        "training.trainer",
+        "training.log",
+        "training.steering",
+    },
     "pyarrow": {
         "products",
         "sources.tables",
@@ -229,3 +236,24 @@ def test_the_readme_tells_what_the_benchmark_measured() -> None:
     }
     assert told
     assert told <= measured
+
+
+def test_the_readme_tells_how_fast_training_was_measured() -> None:
+    result = json.loads((ROOT / "benchmarks" / "results" / "training.json").read_text(encoding="utf-8"))
+    told = re.findall(
+        r"^\| [^|]+ \| ([\d,]+) \| ([\d,]+) \| \*\*([\d.]+)\*\* \| (?:\*\*([\d.]+)\*\*)? ?\| ([\d.]+) GiB \|$",
+        _readme(),
+        re.MULTILINE,
+    )
+    whole = {(pair["model"], pair["cap_gib"]): pair for pair in result["pairs"] if pair["sms"] == 0}
+    slices = {(pair["model"], pair["cap_gib"]): pair for pair in result["pairs"] if pair["sms"] == 8}
+    assert told == [
+        (
+            *(f"{pair['tokens_per_second'][side]:,.0f}" for side in ("stock", "ours")),
+            f"{pair['ratio']:.1f}",
+            f"{slices[case]['ratio']:.1f}" if case in slices else "",
+            f"{pair['reserved_gib']['ours']:.1f}",
+        )
+        for case, pair in whole.items()
+    ]
+    assert f"{result['packing'][0]['tokens_per_second']:,.0f} on the 1B model" in _readme()

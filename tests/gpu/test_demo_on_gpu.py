@@ -38,7 +38,7 @@ def test_the_adapter_switched_off_is_the_never_adapted_model(tmp_path: Path) -> 
     steps.clean(run)
     steps.format_rows(run, demo)
     steps.train(run, demo)
-    base, tuned = models.load(demo.base_model), models.load(demo.base_model, adapter=run.adapter)
+    base, tuned = models.load(demo), models.load(demo, adapter=run.adapter)
     ids = torch.tensor([prompts.prompt_ids(steps.rows(run, "test")[0], demo.template, base.tokenizer)], device="cuda")
     with torch.no_grad(), models.in_precision(tuned), models.adapter_off(tuned):
         off, never = tuned.model(input_ids=ids).logits, base.model(input_ids=ids).logits
