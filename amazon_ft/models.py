@@ -74,7 +74,11 @@ def load(recipe: Recipe, *, adapter: Path | None = None, backend: str | None = N
     open_ = _with_unsloth if chosen.name == "unsloth" else _with_transformers
     try:
         model, tokenizer = open_(where, recipe, precision, machine, four_bit)
-    except OSError as error:
+    except ImportError as error:
+        raise InputError(f"a package is missing or too old ({error}): `amazon-ft doctor` names what to do.") from error
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "AutoConfig" not in str(error):
+            raise  # only by these words does Unsloth say that there is no such model
         raise InputError(
             f"the base model {recipe.base_model!r} is neither a folder here nor to be had from the hub: "
             "check the name, the network and, for a gated model, your token."

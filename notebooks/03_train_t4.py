@@ -205,8 +205,8 @@ print("\n".join(planning.reasons(plan)))
 # The base model stays frozen. Beside some of its matrices we put two thin ones, and only those learn: that is LoRA.
 #
 # The picture shows the loss and is drawn anew while it falls. You may press the **stop button**: the step is finished
-# and saved, and the last line of the red text says which one it was. Run the cell again, and the training goes on from
-# there. After a **lost connection**, run the notebook again from the top: it goes on from the newest checkpoint that
+# and saved, and one line says which one it was. Run the cell again, and the training goes on from there. After a
+# **lost connection**, run the notebook again from the top: it goes on from the newest checkpoint that
 # is whole. Without a GPU the adapter is then the same to the last bit as without the break.
 #
 # Another recipe or other rows in the same run folder are **refused**: half of one training and half of another would
