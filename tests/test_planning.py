@@ -394,14 +394,12 @@ def test_the_memory_model_predicts_what_was_measured(point: dict[str, Any]) -> N
     assert takes.peak(point["tokens"], point["kept"]) / GIB == pytest.approx(point["measured_gib"], rel=0.15)
 
 
-def test_enough_was_measured_to_tell() -> None:
-    assert {(point["backend"], point["model"]) for point in POINTS} == {
-        (one, two) for one in BACKENDS for two in MODELS
-    }
-    for backend, model in {(point["backend"], point["model"]) for point in POINTS}:
-        some = [point for point in POINTS if (point["backend"], point["model"]) == (backend, model)]
-        assert {point["kept"] for point in some} == {0, MODELS[model][0].num_hidden_layers}
-        assert max(point["tokens"] for point in some) >= 4 * min(point["tokens"] for point in some)
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("model", MODELS)
+def test_enough_was_measured_to_tell(backend: str, model: str) -> None:
+    some = [point for point in POINTS if (point["backend"], point["model"]) == (backend, model)]
+    assert {point["kept"] for point in some} == {0, MODELS[model][0].num_hidden_layers}
+    assert max(point["tokens"] for point in some) >= 4 * min(point["tokens"] for point in some)
 
 
 def test_shapes_have_as_many_weights_as_their_names_say() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +12,14 @@ import torch
 
 from amazon_ft import generation, hardware, models, prompts, steps
 from amazon_ft.files import InputError, digest, read_jsonl
-from amazon_ft.hardware import Precision
+from amazon_ft.hardware import Precision, planning
+from amazon_ft.hardware.planning import Plan
 from amazon_ft.models import Loaded
 from amazon_ft.recipes import RECIPES, TINY_LLAMA, Generation, Recipe, Training, named
 from amazon_ft.runs import Run
-from amazon_ft.training.trainer import tokenized, train
+from amazon_ft.training import trainer
+from amazon_ft.training.rows import Rows, tokenized
+from amazon_ft.training.trainer import Places, train
 
 DEMO = named("demo")
 LOCAL = [recipe for recipe in RECIPES.values() if isinstance(recipe.training, Training)]
@@ -23,18 +27,25 @@ LOCAL = [recipe for recipe in RECIPES.values() if isinstance(recipe.training, Tr
 
 @pytest.fixture(scope="module")
 def base() -> Loaded:
-    return models.load(TINY_LLAMA)
+    return models.load(DEMO)
 
 
 @pytest.fixture(scope="module")
 def tuned(walked: Run) -> Loaded:
-    return models.load(TINY_LLAMA, adapter=walked.adapter)
+    return models.load(DEMO, adapter=walked.adapter)
 
 
 @pytest.fixture(scope="module")
 def asked(walked: Run, base: Loaded) -> list[list[int]]:
     examples = [*steps.rows(walked, "train")[:4], *steps.rows(walked, "test")[:4]]
     return [prompts.prompt_ids(example, DEMO.template, base.tokenizer) for example in examples]
+
+
+def _plan(recipe: Recipe, loaded: Loaded, tokens: Rows) -> Plan:
+    return planning.plan(
+        *(models.shape(loaded), recipe.lora, recipe.training, tokens.lengths),
+        *(hardware.measure(), loaded.backend, loaded.four_bit),
+    )
 
 
 def _logits(loaded: Loaded, ids: list[int]) -> torch.Tensor:
@@ -56,10 +67,15 @@ def test_the_adapter_switched_off_is_the_never_adapted_model(
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_trainable_weights_are_float32_in_any_precision(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trainable_weights_are_float32_in_any_precision(
+    dtype: str, monkeypatch: pytest.MonkeyPatch, walked: Run, tmp_path: Path
+) -> None:
     monkeypatch.setattr(hardware, "precision", lambda machine: Precision(dtype, "forced"))
-    loaded = models.add_adapter(models.load(TINY_LLAMA), DEMO.lora, seed=1)
-    kinds = {(weight.requires_grad, weight.dtype) for weight in loaded.model.parameters()}
+    loaded = models.add_adapter(models.load(DEMO), DEMO.lora, seed=1)
+    here = replace(loaded, precision=Precision("float32", "a CPU has no float16 to train in"))
+    tokens = tokenized(steps.rows(walked, "train")[:4], DEMO.training, DEMO.template, loaded.tokenizer)
+    built = trainer._trainer(here, DEMO.training, _plan(DEMO, loaded, tokens), tokens, tokens, tmp_path, [])
+    kinds = {(weight.requires_grad, weight.dtype) for weight in built.model.parameters()}
     assert kinds == {(True, torch.float32), (False, getattr(torch, dtype))}
 
 
@@ -100,31 +116,26 @@ def test_the_log_has_what_a_curve_needs(walked: Run) -> None:
 def test_every_local_recipe_goes_through_the_same_code(recipe: Recipe, tmp_path: Path, walked: Run) -> None:
     training = replace(recipe.training, max_steps=2, num_train_epochs=None, max_length=256)
     small = replace(recipe, base_model=TINY_LLAMA, training=training, generation=Generation(max_new_tokens=4))
-    loaded = models.add_adapter(models.load(TINY_LLAMA), small.lora, training.seed)
+    loaded = models.add_adapter(models.load(small), small.lora, training.seed)
     rows = steps.rows(walked, "train")[: 2 * training.effective_batch_size]
-    train(loaded, training, small.template, rows, rows[:4], log=tmp_path / "log", work=tmp_path / "work")
-    assert len([line for line in read_jsonl(tmp_path / "log") if "loss" in line]) == 2
+    tokens = tokenized(rows, training, small.template, loaded.tokenizer)
+    places = Places(*(tmp_path / name for name in ("log", "work", "shelf", "failed")))
+    plan, made_of = _plan(small, loaded, tokens), small.as_dict()
+    train(loaded, training, plan, tokens, tokens.first(4), places, made_of, started=time.monotonic())
+    assert len([line for line in read_jsonl(places.log) if "loss" in line]) == 2
     answers = generation.base_and_tuned(loaded, small, rows[:2])
     assert {system: len(given) for system, given in answers.items()} == {"base": 2, "tuned": 2}
-
-
-def test_rows_without_room_are_left_out_and_said(base: Loaded, walked: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = steps.rows(walked, "train")[:3]
-    rows = [rows[0], replace(rows[1], input="word " * 500), rows[2]]
-    assert len(tokenized(rows, DEMO.training, DEMO.template, base)) == 2
-    assert f"1 rows left out; the first: the prompt for {rows[1].source}" in capsys.readouterr().out
-    with pytest.raises(InputError, match="no training or validation row is left"):
-        tokenized(rows[1:2], DEMO.training, DEMO.template, base)
 
 
 def test_an_unknown_base_model_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(InputError, match="neither a folder here nor to be had from the hub"):
-        models.load("nobody/no-such-model")
+        models.load(replace(DEMO, base_model="nobody/no-such-model"))
 
 
 TRAIN_SHORTLY = """
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from amazon_ft import steps

@@ -72,19 +72,21 @@ class Saves(TrainerCallback):  # type: ignore[misc]
 
 
 class Finite(TrainerCallback):  # type: ignore[misc]
-    """Stop at the first loss that is not a number, and keep the rows of its step."""
+    """Stop at the first loss or gradient that is not a number, and keep the rows of its step."""
 
     def __init__(self, rows: Callable[[int], Sequence[str]], report: Path) -> None:
         self._rows, self._report = rows, report
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float], **kwargs: Any) -> None:
-        """Check the loss of the step just done, before it can be saved."""
-        if isfinite(logs.get("loss", 0.0)):
+        """Check the step just done, before it can be saved; in fp16, a step whose gradient overflows is left out."""
+        measured = {name: logs[name] for name in (("loss",) if args.fp16 else ("loss", "grad_norm")) if name in logs}
+        wrong = [name for name, value in measured.items() if not isfinite(value)]
+        if not wrong:
             return
-        rows = list(self._rows(state.global_step))
-        write_json(self._report, {"step": state.global_step, "loss": str(logs["loss"]), "rows": rows})
+        step, rows = state.global_step, list(self._rows(state.global_step))
+        write_json(self._report, {"step": step, **{name: str(measured[name]) for name in measured}, "rows": rows})
         raise InputError(
-            f"the loss of step {state.global_step} is {logs['loss']}: its {len(rows)} rows are named in "
+            f"the {wrong[0]} of step {step} is {measured[wrong[0]]}: its {len(rows)} rows are named in "
             f"{self._report}; lower the learning_rate in another run folder, or leave those rows out."
         )
 
@@ -96,8 +98,8 @@ class Patience(TrainerCallback):  # type: ignore[misc]
         self._evaluations = evaluations
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Look at all held-out losses so far, those before a resume too."""
-        losses = [line["eval_loss"] for line in state.log_history if "eval_loss" in line]
+        """Look at all held-out losses so far, those before a resume too, and at none twice."""
+        losses = list({line["step"]: line["eval_loss"] for line in state.log_history if "eval_loss" in line}.values())
         best = losses.index(min(losses))
         if len(losses) - 1 - best >= self._evaluations:
             print(
@@ -140,6 +142,26 @@ class Longest(TrainerCallback):  # type: ignore[misc]
         if torch.cuda.is_available():
             took = torch.cuda.max_memory_reserved() / GIB
             print(f"the longest micro-batch, {self._plan.micro_batches[0]:,} tokens, took {took:.1f} GiB")
+
+
+def weigh_by_tokens(trainer: Any) -> None:
+    """Make the held-out loss a mean over tokens; the trainer's own is one over batches, whose size the plan decides."""
+    step, loop, seen = trainer.prediction_step, trainer.evaluation_loop, []
+
+    def prediction_step(model: Any, inputs: Any, *args: Any, **named: Any) -> Any:
+        tokens = int((inputs["labels"][..., 1:] >= 0).sum())
+        loss, *rest = step(model, inputs, *args, **named)
+        seen.append((float(loss), tokens))
+        return loss, *rest
+
+    def evaluation_loop(*args: Any, **named: Any) -> Any:
+        seen.clear()
+        output = loop(*args, **named)
+        if seen:
+            output.metrics["eval_loss"] = sum(loss * tokens for loss, tokens in seen) / sum(count for _, count in seen)
+        return output
+
+    trainer.prediction_step, trainer.evaluation_loop = prediction_step, evaluation_loop
 
 
 class InOrder:

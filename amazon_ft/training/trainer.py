@@ -94,6 +94,7 @@ def _train(trainer: Any, plan: Plan, found: checkpoints.Checkpoint | None, saves
         trainer.add_callback(steering.Longest(trainer, plan))
         if found:
             print(f"going on after step {found.step}, from {found.folder}")
+            trainer.args.eval_on_start = found.step % trainer.args.eval_steps == 0  # else it would be one more
         trainer.train(resume_from_checkpoint=str(found.folder) if found else None)
     return torch.cuda.max_memory_reserved() / GIB if on_gpu else None
 
@@ -155,6 +156,7 @@ def _trainer(
         raise InputError(
             "this version of Unsloth refuses padding-free batches: install the versions that `amazon-ft doctor` names."
         )
+    steering.weigh_by_tokens(trainer)
     sampler = steering.InOrder(training, plan, rows.lengths)
     trainer._get_train_sampler = lambda dataset=None: sampler
     if (found := adapters.full_precision(trainer.model)) != {"float32"}:
