@@ -629,6 +629,32 @@ def test_the_first_step_is_timed_once(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert capsys.readouterr().out == "first step done 30.0 s after the start\n"
 
 
+@pytest.mark.parametrize("strategy", ["random", "group_by_length", "sequential"])
+def test_a_step_learns_from_the_rows_that_were_planned(
+    strategy: str, tmp_path: Path, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    road = Road(tmp_path / "run", rows, replace(TRAINING, train_sampling_strategy=strategy))
+    by_ids = {tuple(ids): place for place, ids in enumerate(road.taken.input_ids)}
+    seen: dict[int, list[int]] = {}
+    run = SFTTrainer.training_step
+
+    def training_step(built: Any, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        masks = inputs["attention_mask"].bool()
+        ids = [tuple(row[mask].tolist()) for row, mask in zip(inputs["input_ids"], masks, strict=True)]
+        seen.setdefault(built.state.global_step + 1, []).extend(by_ids[one] for one in ids)
+        return run(built, model, inputs, *args, **kwargs)
+
+    monkeypatch.setattr(SFTTrainer, "training_step", training_step)
+    monkeypatch.setattr(steering.Longest, "on_train_begin", lambda *args, **kwargs: None)
+    with pytest.raises(KeyboardInterrupt):
+        road.go(At(5, ctrl_c), size=4)
+    road.go(size=6)
+    planned = {step: planning.rows_of_step(step, road.taken.lengths, road.training) for step in range(1, 9)}
+    assert {step: sorted(some) for step, some in seen.items()} == {step: sorted(some) for step, some in planned.items()}
+    tokens = [line["tokens"] for line in road.trace() if "loss" in line]
+    assert tokens == planning.tokens_seen(road.taken.lengths, road.training)[1:]
+
+
 def test_the_sampler_follows_the_epochs(road: Road) -> None:
     _, plan = road.start()
     lengths = road.taken.lengths
