@@ -95,6 +95,8 @@ def _train(run: Run, recipe: Recipe, training: Training, lora: Lora, options: Op
     print("\n".join(planning.reasons(plan)))
     loaded = models.add_adapter(models.unpack(loaded) if plan.unpacked else loaded, lora, training.seed)
     work = cache() / "training" / hashlib.sha256(str(run.folder.resolve()).encode()).hexdigest()[:16]
+    if not run.training_log.exists():  # the run folder was emptied: its log could not be gone on with
+        shutil.rmtree(work, ignore_errors=True)
     trained = train(
         loaded,
         training,
