@@ -31,8 +31,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path that becomes `path`, synced, if the block succeeds and vanishes if it fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    for stale in _stale(path):
-        _remove(stale)
+    for left in stale(path):
+        _remove(left)
     try:
         yield temporary
         for written in [*_files(temporary), temporary, path.parent]:
@@ -77,7 +77,7 @@ def digest(path: Path) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _stale(path: Path) -> list[Path]:
+def stale(path: Path) -> list[Path]:
     """Find what processes that were killed left of `path`: on a full Drive it would be in the way."""
     ours = re.compile(rf"\.+{re.escape(path.name)}(?:\.(\d+)\.tmp)+")
     found = [(file, ours.fullmatch(file.name)) for file in path.parent.glob(".*.tmp")]

@@ -15,10 +15,10 @@ from typing import Any
 from amazon_ft import adapters, hardware
 from amazon_ft.files import InputError
 from amazon_ft.hardware import Machine, Precision
+from amazon_ft.hardware.machine import UNSLOTH_CAPABILITY
 from amazon_ft.hardware.memory import Shape
 from amazon_ft.recipes import TINY_LLAMA, Lora, Recipe
 
-UNSLOTH_CAPABILITY = (7, 0)
 SAMPLED, BLOCKS = 2**16, 256  # bytes a block, and blocks of a file, that tell weights apart
 
 

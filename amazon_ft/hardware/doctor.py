@@ -14,11 +14,11 @@ from pathlib import Path
 from amazon_ft.hardware import Machine, precision
 from amazon_ft.hardware.driver import Gpu, processes, seen_gpu
 from amazon_ft.hardware.installed import PROJECT, Package, cuda_of_torch, packages, python, version
+from amazon_ft.hardware.machine import UNSLOTH_CAPABILITY
 
 GIB = 2**30
 GPU_MEMORY = 6 * GIB  # free, for the smallest recipe that needs a GPU
 DISK = 2 * GIB  # free, for one run
-CAPABILITY = (7, 0)  # Unsloth's; bitsandbytes is content with 6.0
 DRIVERS = {12: 525, 13: 580}  # the oldest for each CUDA: docs.nvidia.com/deploy/cuda-compatibility
 TOLD = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "huggingface_hub")  # others only if amiss
 TRAPS = {("datasets", "4.0.0"): "Unsloth refuses the 4.0.0 that Colab brings; "}
@@ -102,10 +102,10 @@ def _gpu(gpu: Gpu) -> Iterator[Finding]:
 
 
 def _capability(card: Machine) -> Finding:
-    need = "{}.{} or more".format(*CAPABILITY)
+    need = "{}.{} or more".format(*UNSLOTH_CAPABILITY)
     if card.capability is None:
         return Finding("compute capability", "not told by the driver", need, None)
-    ok = card.capability >= CAPABILITY
+    ok = card.capability >= UNSLOTH_CAPABILITY
     do = "this GPU is too old for Unsloth: use a newer one, or train demo with CUDA_VISIBLE_DEVICES=-1"
     return Finding("compute capability", "{}.{}".format(*card.capability), need, ok, "" if ok else do)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from amazon_ft.files import InputError, _stale, digest, replacing, write_json
+from amazon_ft.files import InputError, digest, replacing, stale, write_json
 from amazon_ft.runs import differences
 
 KEPT = 2  # whole checkpoints on a shelf
@@ -227,5 +227,5 @@ def _is_broken(folder: Path, number: int) -> bool:
 def _sweep(shelf: Path) -> None:
     """Remove what killed processes left half-written: on a full drive it would be in the way."""
     names = {match[1] for path in shelf.iterdir() if (match := TEMPORARY.fullmatch(path.name))}
-    for stale in [path for name in names for path in _stale(shelf / name)]:
-        shutil.rmtree(stale)
+    for left in [path for name in names for path in stale(shelf / name)]:
+        shutil.rmtree(left)
