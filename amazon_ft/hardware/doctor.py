@@ -14,9 +14,8 @@ from pathlib import Path
 from amazon_ft.hardware import Machine, precision
 from amazon_ft.hardware.driver import Gpu, processes, seen_gpu
 from amazon_ft.hardware.installed import PROJECT, Package, cuda_of_torch, packages, python, version
-from amazon_ft.hardware.machine import UNSLOTH_CAPABILITY
+from amazon_ft.hardware.machine import GIB, UNSLOTH_CAPABILITY
 
-GIB = 2**30
 GPU_MEMORY = 6 * GIB  # free, for the smallest recipe that needs a GPU
 DISK = 2 * GIB  # free, for one run
 DRIVERS = {12: 525, 13: 580}  # the oldest for each CUDA: docs.nvidia.com/deploy/cuda-compatibility

@@ -9,7 +9,8 @@ from statistics import NormalDist
 
 from amazon_ft.files import InputError
 from amazon_ft.hardware import Machine, planning
-from amazon_ft.hardware.memory import GIB, PUBLISHED, Shape
+from amazon_ft.hardware.machine import GIB
+from amazon_ft.hardware.memory import PUBLISHED, Shape
 from amazon_ft.recipes import Lora, Recipe, Training
 
 # Descriptions of AmazonTitles-1.3MM: median and mean length in characters; a title and its template beside them.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+GIB = 2**30
 UNSLOTH_CAPABILITY = (7, 0)  # bitsandbytes is content with 6.0
 BF16_CAPABILITY = (8, 0)  # torch.cuda.is_bf16_supported() also says True where bfloat16 is only emulated
 

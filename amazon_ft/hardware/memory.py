@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from amazon_ft.hardware.machine import GIB
 from amazon_ft.recipes import Lora
 
-GIB = 2**30
 FOUR_BIT = 0.5 + 1 / 64 + 4 / (64 * 256)  # bytes a weight: NF4, and its scales in 8 bits (QLoRA, section 3)
 TRAINED = 4 + 4 + 2  # bytes a trained weight: itself, its gradient, the two states of 8-bit Adam
 WORTH_KEEPING = 0.25  # of the layers: fewer save too little time for the memory that they take

@@ -10,7 +10,8 @@ from math import ceil, inf
 
 from amazon_ft.files import InputError
 from amazon_ft.hardware import Machine
-from amazon_ft.hardware.memory import GIB, Memory, Shape, memory
+from amazon_ft.hardware.machine import GIB
+from amazon_ft.hardware.memory import Memory, Shape, memory
 from amazon_ft.recipes import Lora, Training
 
 MEGABATCH = 50  # steps whose rows are sorted together by length, as in Transformers' LengthGroupedSampler

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from amazon_ft import hardware
 from amazon_ft.files import InputError, cache, digest, read_jsonl, replacing, write_json
 from amazon_ft.hardware import planning
-from amazon_ft.hardware.memory import ENGINES, GIB
+from amazon_ft.hardware.machine import GIB
+from amazon_ft.hardware.memory import ENGINES
 from amazon_ft.recipes import Lora, Recipe, Training
 from amazon_ft.runs import Run, claim, manifest, once, say
 from amazon_ft.steps.preparing import rows

@@ -16,6 +16,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from amazon_ft.files import InputError, write_jsonl
+from amazon_ft.hardware.machine import GIB
 
 # Without ipywidgets, tqdm.auto would print a warning in a notebook.
 tqdm = import_module("tqdm.auto" if find_spec("ipywidgets") else "tqdm.std").tqdm
@@ -125,13 +126,13 @@ def _memory() -> float | None:
     import torch
 
     if torch.cuda.is_initialized():
-        return round(int(torch.cuda.max_memory_reserved()) / 2**30, 3)
+        return round(int(torch.cuda.max_memory_reserved()) / GIB, 3)
     try:
         from resource import RUSAGE_SELF, getrusage
     except ImportError:
         return None  # Windows does not count it
     unit = 1 if sys.platform == "darwin" else 1024  # bytes
-    return round(getrusage(RUSAGE_SELF).ru_maxrss * unit / 2**30, 3)
+    return round(getrusage(RUSAGE_SELF).ru_maxrss * unit / GIB, 3)
 
 
 def _postfix(logs: Mapping[str, float]) -> str:

@@ -16,7 +16,7 @@ from transformers import TrainerCallback
 from amazon_ft import adapters
 from amazon_ft.files import InputError, write_json
 from amazon_ft.hardware import planning
-from amazon_ft.hardware.memory import GIB
+from amazon_ft.hardware.machine import GIB
 from amazon_ft.hardware.planning import Plan
 from amazon_ft.recipes import Training
 from amazon_ft.training import checkpoints

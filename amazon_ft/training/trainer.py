@@ -14,7 +14,7 @@ from transformers import PrinterCallback
 from amazon_ft import adapters
 from amazon_ft.files import InputError
 from amazon_ft.hardware import measure, optimizer, planning
-from amazon_ft.hardware.memory import GIB
+from amazon_ft.hardware.machine import GIB
 from amazon_ft.hardware.planning import Plan
 from amazon_ft.models import Loaded, adapter_off, in_precision
 from amazon_ft.recipes import Training
