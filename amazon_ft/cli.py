@@ -51,8 +51,13 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--backend", choices=ENGINES, help="default: the faster one that can")
     compare = _verb(verbs, "compare", _compare, "ask base and tuned, score both, write comparison.html")
     compare.add_argument("--questions", type=int, metavar="N", help="questions for each set (default: 64)")
-    ask = _verb(verbs, "ask", _ask, "ask base and tuned a question of yours")
-    ask.add_argument("question", metavar="QUESTION")
+    ask = _verb(verbs, "ask", _ask, "find the product of a question, answer from its description, name the source")
+    ask.add_argument("question", metavar="QUESTION", nargs="?", help="without one: ask as long as you like")
+    ask.add_argument("--uid", metavar="UID", default="", help="the product that is meant, where several may be")
+    how = ask.add_mutually_exclusive_group()
+    how.add_argument("--cells", action="store_true", help="base and tuned, closed book and with the source")
+    how.add_argument("--extractive", action="store_true", help="the catalogue's own words alone: needs no model")
+    ask.add_argument("--json", action="store_true", help="one JSON object for each question")
     _verb(verbs, "doctor", _doctor, "tell what this machine has, what a training needs, and what to do about it")
     return parser
 
@@ -156,10 +161,11 @@ def _compare(asked: argparse.Namespace) -> None:
 
 
 def _ask(asked: argparse.Namespace) -> None:
-    from amazon_ft import steps
+    from amazon_ft import conversation
 
-    for system, answer in steps.ask(*_chosen(asked), asked.question).items():
-        print(f"{system}: {answer.text}{'' if answer.stopped else ' [cut]'}")
+    run, recipe = _chosen(asked)
+    ways = "cells" if asked.cells else "extractive" if asked.extractive else "answer"
+    conversation.hold(run, recipe, asked.question, asked.uid, ways, as_json=asked.json)
 
 
 def _doctor(asked: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ from importlib.resources import files
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from amazon_ft.evaluation import NUMBER  # what the page marks is what number_precision counts
+from amazon_ft.retrieval.quoting import NUMBER, bare  # what the page marks is what number_precision counts
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -43,11 +43,23 @@ METRICS = {
     "number_precision": Metric(
         "Number precision", "Of the numbers in the answers, the share that stands in the true description."
     ),
+    "invented_numbers": Metric(
+        "Invented numbers",
+        "Numbers and codes of an answer that stand nowhere in the catalogue entry; 0 is best.",
+        ".2f",
+    ),
+    "cites": Metric("Cites its source", "The share of answers that name the product's own uid."),
     "stopped": Metric("Stopped by itself", "The share of answers that ended before the length limit."),
 }
 # In the order of the page: the products that show what the model cannot know come first.
 SETS = {"unseen": "held out, never trained on", "seen": "trained on"}
-SYSTEMS = {"base": "Base model", "tuned": "Tuned model"}
+SYSTEMS = {
+    "base": "Base model",
+    "tuned": "Tuned model",
+    "base_with_source": "Base, reading the source",
+    "tuned_with_source": "Tuned, reading the source",
+    "extractive": "The source's own words",
+}
 CAPTIONS = {"scores": "Base against tuned, set by set.", "loss": "The loss while training, step by step."}
 
 
@@ -65,7 +77,8 @@ def marked(reference: str, answer: str) -> Markup:
 
 def verdict(scores: Mapping[str, Any]) -> str:
     """Say in words what the scores of seen and unseen products mean."""
-    return f"{_on_seen(scores.get('seen', {}))} {_on_unseen(scores.get('unseen', {}))}"
+    unseen = scores.get("unseen", {})
+    return " ".join(filter(None, [_on_seen(scores.get("seen", {})), _on_unseen(unseen), _on_source(unseen)]))
 
 
 def page(
@@ -97,7 +110,7 @@ def _template() -> Template:
 
     source = files("amazon_ft").joinpath("comparison.html.jinja").read_text(encoding="utf-8")
     house = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return house.from_string(source, {"marked": marked, "shown": _shown, "difference": _difference})
+    return house.from_string(source, {"marked": marked, "shown": _shown, "difference": _difference, "bare": bare})
 
 
 def _kinds(reference: str, pieces: Sequence[str]) -> list[str]:
@@ -159,6 +172,17 @@ def _on_unseen(unseen: Mapping[str, Any]) -> str:
     if tuned["exact"] >= SOME:
         return f"{said} So many word for word suggests that some of them were in the training rows after all."
     return said
+
+
+def _on_source(unseen: Mapping[str, Any]) -> str:
+    reading, quoting = unseen.get("tuned_with_source", {}), unseen.get("extractive", {})
+    if not reading.get("n") or not quoting.get("n"):
+        return ""
+    return (
+        f"With the catalogue entry to read it gives {_percent(reading['exact'])} word for word and invents "
+        f"{reading['invented_numbers']:.1f} numbers an answer; the entry's own words, without any model, "
+        f"are right in {_percent(quoting['exact'])} and invent {quoting['invented_numbers']:.1f}."
+    )
 
 
 def _products(number: int) -> str:

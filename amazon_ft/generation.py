@@ -2,37 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from tqdm.auto import tqdm
 
+from amazon_ft.files import InputError
 from amazon_ft.models import Loaded, adapter_off, answering, in_precision
 from amazon_ft.prompts import Example, prompt_ids, stop_token_id
-from amazon_ft.recipes import Generation, Recipe
+from amazon_ft.recipes import Generation, Recipe, Training
 
 BATCH_SIZE = 32
+SILENT = 4  # answers that need no bar
+WINDOW = 2048  # tokens
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Hold an answer, its length in tokens, and whether the model ended it by itself."""
+    """Hold an answer, its length in tokens, whether the model ended it by itself, and its share of the time."""
 
     text: str
     tokens: int
     stopped: bool
+    seconds: float
 
 
-def base_and_tuned(loaded: Loaded, recipe: Recipe, examples: Sequence[Example]) -> dict[str, list[Answer]]:
-    """Ask the tuned model and, with its adapter switched off, the base model the same prompts."""
-    prompts = [prompt_ids(example, recipe.template, loaded.tokenizer) for example in examples]
+def answers(loaded: Loaded, recipe: Recipe, asked: Mapping[str, Sequence[Example]]) -> dict[str, list[Answer]]:
+    """Ask the tuned model its questions and, with the adapter switched off, the base model its own."""
     stop = stop_token_id(recipe.template, loaded.tokenizer)
-    with tqdm(total=2 * len(prompts), desc="ask", unit="answer", disable=len(prompts) == 1) as bar:
-        tuned = generate(loaded, prompts, recipe.generation, stop, bar.update)
-        with adapter_off(loaded):
-            base = generate(loaded, prompts, recipe.generation, stop, bar.update)
-    return {"base": base, "tuned": tuned}
+    given, number = {}, sum(map(len, asked.values()))
+    with tqdm(total=number, desc="ask", unit="answer", disable=number <= SILENT) as bar:
+        for system, examples in asked.items():
+            prompts = [prompt_ids(example, recipe.template, loaded.tokenizer) for example in examples]
+            with adapter_off(loaded) if system == "base" else nullcontext():
+                given[system] = generate(loaded, prompts, recipe.generation, stop, bar.update)
+    return given
+
+
+def room(loaded: Loaded, recipe: Recipe, example: Example) -> int:
+    """Count the tokens that are left for more context in the prompt of `example`.
+
+    A prompt and its answer fit into what the model can read, and into what it was trained to read or 2,048 tokens.
+    Raises InputError if the prompt is too long as it is.
+    """
+    trained = recipe.training.max_length if isinstance(recipe.training, Training) else 0
+    window = min(loaded.model.config.get_text_config().max_position_embeddings, max(WINDOW, trained))
+    prompt = len(prompt_ids(example, recipe.template, loaded.tokenizer))
+    left: int = window - recipe.generation.max_new_tokens - prompt
+    if left < 0:
+        raise InputError(
+            f"the question takes {prompt:,} tokens, and with the answer that is more than the {window:,} "
+            f"that {recipe.base_model} reads here: ask a shorter one."
+        )
+    return left
+
+
+def tokens(loaded: Loaded, text: str) -> int:
+    """Count the tokens of a text."""
+    return len(loaded.tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def generate(
@@ -61,6 +91,7 @@ def generate(
 
 
 def _generate(prompts: list[list[int]], loaded: Loaded, generation: Generation, stop: int) -> list[Answer]:
+    started = time.perf_counter()
     inputs = loaded.tokenizer.pad({"input_ids": prompts}, padding_side="left", return_tensors="pt")
     sampling: dict[str, Any] = {"do_sample": generation.temperature > 0}
     if generation.temperature > 0:
@@ -73,11 +104,11 @@ def _generate(prompts: list[list[int]], loaded: Loaded, generation: Generation, 
             pad_token_id=loaded.tokenizer.pad_token_id,
             **sampling,
         )
-    width = inputs["input_ids"].shape[1]
-    return [_answer(ids[width:].tolist(), loaded.tokenizer, stop) for ids in outputs]
+    width, share = inputs["input_ids"].shape[1], (time.perf_counter() - started) / len(prompts)
+    return [_answer(ids[width:].tolist(), loaded.tokenizer, stop, share) for ids in outputs]
 
 
-def _answer(ids: list[int], tokenizer: Any, stop: int) -> Answer:
+def _answer(ids: list[int], tokenizer: Any, stop: int, seconds: float) -> Answer:
     stopped = stop in ids
     kept = ids[: ids.index(stop)] if stopped else ids
-    return Answer(tokenizer.decode(kept, skip_special_tokens=True).strip(), len(kept), stopped)
+    return Answer(tokenizer.decode(kept, skip_special_tokens=True).strip(), len(kept), stopped, round(seconds, 3))

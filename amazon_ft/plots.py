@@ -18,7 +18,7 @@ from matplotlib.ticker import MaxNLocator
 LIGHT, DARK, INK, SOFT = "#b9c9d8", "#1f4e79", "#1b1f24", "#555d66"
 Styles = Mapping[str, tuple[str, str]]  # system -> color, hatch
 # Lightness tells the systems apart, and so do the hatches.
-SYSTEM_STYLES = ((LIGHT, "///"), (DARK, ""), ("#7393ae", "..."), ("#e6e1d6", "xxx"))
+SYSTEM_STYLES = ((LIGHT, "///"), (DARK, ""), ("#7393ae", "..."), ("#e6e1d6", "xxx"), ("#ffffff", ""))
 TEXT, TITLE = 13, 15  # points
 WIDTH = 6.4  # inches: at this width the text keeps its size in half a page or a notebook cell
 SMOOTH_FROM = 50  # steps

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import chain, islice
 from pathlib import Path
@@ -120,6 +120,30 @@ def load(path: Path) -> Iterator[Product]:
 
     for batch in parquet.ParquetFile(path).iter_batches(ROWS_PER_BATCH, columns=list(Product.__struct_fields__)):
         yield from map(Product, *(column.to_pylist() for column in batch.columns))
+
+
+def at(path: Path, rows: Sequence[int]) -> list[Product]:
+    """Read the products in these rows of a Parquet file, in their order, and of the file no more than their groups."""
+    from pyarrow import parquet
+
+    file, found, first = parquet.ParquetFile(path), dict[int, Product](), 0
+    for group in range(file.num_row_groups):
+        size = file.metadata.row_group(group).num_rows
+        inside = sorted({row for row in rows if first <= row < first + size})
+        if inside:
+            table = file.read_row_group(group, columns=list(Product.__struct_fields__))
+            taken = table.take([row - first for row in inside]).to_pylist()
+            found.update(zip(inside, (Product(**row) for row in taken), strict=True))
+        first += size
+    return [found[row] for row in rows]
+
+
+def row_of(path: Path, uid: str) -> int | None:
+    """Find the first row of a Parquet file that holds the product `uid`."""
+    from pyarrow import compute, parquet
+
+    place = compute.index(parquet.read_table(path, columns=["uid"])["uid"], uid).as_py()
+    return None if place < 0 else int(place)
 
 
 # Every title and description is its own: a dictionary of values would only be built and thrown away.

@@ -18,7 +18,6 @@ IGNORED = -100  # the label that carries no loss in PyTorch and TRL
 # <<SYS>>, "### Response:", and DeepSeek's full-width bars.
 CONTROL = re.compile(r"(<(?=[|｜]|/?[A-Za-z_][\w-]*>)|\[(?=/?INST\])|#(?=#{1,5}\s*(?:\w|\Z)))")
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
-SOURCE_NOTE = "{input}\n\nCatalogue entry {source}:\n{context}"
 
 Message = dict[str, str]
 
@@ -101,7 +100,7 @@ class Tokens:
     cut: int
 
 
-def example(product: Product, asked: Sequence[Question], *, with_context: bool = False) -> Example:
+def example(product: Product, asked: Sequence[Question]) -> Example:
     """Ask for `product` in one of the ways `asked`, chosen by its uid, and answer with its description."""
     question = asked[crc32(product.uid.encode("utf-8", "replace")) % len(asked)]
     title = {"title": product.title}
@@ -109,7 +108,6 @@ def example(product: Product, asked: Sequence[Question], *, with_context: bool =
         instruction=fill(question.instruction, title),
         input=fill(question.input, title),
         output=product.content,
-        context=product.content if with_context else "",
         source=product.uid,
     )
 
@@ -145,7 +143,7 @@ def render(example: Example, template: Template) -> Row:
     """Render an example as TRL's prompt and completion; the prompt is the same for training and for asking."""
     values = {part.name: neutral(getattr(example, part.name)) for part in fields(example)}
     if example.context:
-        values["input"] = fill(SOURCE_NOTE, values).strip()
+        values["input"] = f"{values['input']}\n\n{values['context']}".strip()
     if isinstance(template, ChatTemplate):
         turns = [("system", fill(template.system, values)), ("user", fill(template.user, values))]
         return {

@@ -35,6 +35,11 @@ class Run:
         return self.folder / "products.parquet"
 
     @property
+    def titles(self) -> Path:
+        """Name the folder of the title index; it can be made again from the cleaned catalogue."""
+        return self.folder / "titles"
+
+    @property
     def rejected(self) -> Path:
         """Name the rows that are no usable product, each with its place and the reason."""
         return self.folder / "rejected.parquet"

@@ -102,8 +102,8 @@ def write(path: Path, rows: int = ROWS, seed: int = 3407) -> None:
 
 def _batches(rows: int, seed: int) -> Iterator[str]:
     draw, rng = np.random.default_rng(seed), Random(seed)
-    lexicon = _lexicon(rng)
-    blurbs = _texts(lexicon, draw.integers(25, 120, BLURBS), draw)
+    lexicon = lexicon_of(rng)
+    blurbs = draw_texts(lexicon, draw.integers(25, 120, BLURBS), draw)
     memory: list[Pair] = []
     for start in range(0, rows, BATCH):
         places = np.arange(start, min(start + BATCH, rows))
@@ -115,7 +115,8 @@ def _batches(rows: int, seed: int) -> Iterator[str]:
         yield "".join(_lines(pairs, _uids(places, rows, rng), draw))
 
 
-def _lexicon(rng: Random) -> Lexicon:
+def lexicon_of(rng: Random) -> Lexicon:
+    """Invent the words: the commonest first, then those of syllables, then those with numbers and signs."""
     words = _words(rng)
     rank, special = np.arange(len(words)), sum(SPECIALS.values())
     prose, names = ((1 - special) * weights / weights.sum() for weights in (1 / (rank + 2.7), 1 / (rank + 300)))
@@ -154,7 +155,7 @@ def _table(shares: Array) -> Array:
     return np.repeat(np.arange(len(shares), dtype=np.uint32), np.diff(ends, prepend=0))
 
 
-def _texts(lexicon: Lexicon, counts: Array, draw: np.random.Generator, title: bool = False) -> list[str]:
+def draw_texts(lexicon: Lexicon, counts: Array, draw: np.random.Generator, title: bool = False) -> list[str]:
     """Draw a text of each number of words; no word gives an empty one."""
     ends, total = np.cumsum(counts), int(counts.sum())
     words = (lexicon.names if title else lexicon.prose)[draw.integers(0, TABLE, total, dtype=np.uint32)]
@@ -186,9 +187,9 @@ def _pairs(lexicon: Lexicon, book: Array, blurbs: list[str], draw: np.random.Gen
     chance, second, third = draw.random((3, len(book)))
     titled = chance >= BLANK_TITLE
     described = np.where(titled, chance >= BLANK_TITLE + BLANK_CONTENT, second < 0.5)
-    counts = described * _counts(CONTENT_WORDS, len(book), draw)
-    titles = _texts(lexicon, titled * _counts(TITLE_WORDS, len(book), draw), draw, title=True)
-    contents = _texts(lexicon, counts, draw)
+    counts = described * draw_counts(CONTENT_WORDS, len(book), draw)
+    titles = draw_texts(lexicon, titled * draw_counts(TITLE_WORDS, len(book), draw), draw, title=True)
+    contents = draw_texts(lexicon, counts, draw)
     empty = titled & described & (third < np.where(book, BOOK_EMPTY, OTHER_EMPTY))
     for kind in DIRT:
         texts, base, fit = contents, described, ~empty & (counts >= SHORTEST_SOILED)
@@ -204,7 +205,8 @@ def _pairs(lexicon: Lexicon, book: Array, blurbs: list[str], draw: np.random.Gen
     return list(zip(titles, contents, strict=True))
 
 
-def _counts(words: tuple[float, ...], number: int, draw: np.random.Generator) -> Array:
+def draw_counts(words: tuple[float, ...], number: int, draw: np.random.Generator) -> Array:
+    """Draw `number` numbers of words from their values at QUANTILES."""
     return np.rint(np.exp(np.interp(draw.random(number), QUANTILES, np.log(words)))).astype(np.int64)
 
 
@@ -252,7 +254,7 @@ def _remember(pairs: list[Pair], memory: list[Pair], rng: Random) -> None:
 
 
 def _longest(lexicon: Lexicon, draw: np.random.Generator) -> Pair:
-    title, content = _texts(lexicon, np.array([8, LONGEST // 4]), draw)
+    title, content = draw_texts(lexicon, np.array([8, LONGEST // 4]), draw)
     return title, content[: LONGEST - 1] + "."
 
 

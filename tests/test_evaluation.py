@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from amazon_ft.evaluation import Pair, number_precision, score, score_table
+from amazon_ft.evaluation import SCORES, Pair, number_precision, score, score_table
+from amazon_ft.retrieval.quoting import says
 
 TRUE = "A steel mug from Évora that holds 300 ml and costs $4.99."
 
@@ -15,6 +16,8 @@ def test_a_perfect_answer_scores_full_marks() -> None:
         "rouge_1": 1.0,
         "chrf": 100.0,
         "number_precision": 1.0,
+        "invented_numbers": 0,
+        "cites": 0,
         "stopped": 1.0,
     }
 
@@ -52,16 +55,16 @@ def test_numbers_are_compared_whole(answer: str, reference: str, precision: floa
 
 
 def test_an_empty_set_and_an_empty_answer_have_scores() -> None:
-    assert score([]) == {"n": 0} | dict.fromkeys(("exact", "rouge_l", "rouge_1", "chrf", "number_precision", "stopped"))
+    assert score([]) == {"n": 0} | dict.fromkeys(SCORES)
     assert score([Pair("", TRUE, True)])["rouge_l"] == 0
 
 
 def test_sets_and_systems_are_scored_apart() -> None:
     right, wrong = {"text": TRUE, "stopped": True}, {"text": "x", "stopped": True}
     rows = [
-        {"set": "seen", "reference": TRUE, "base": wrong, "tuned": right},
-        {"set": "unseen", "reference": TRUE, "base": wrong, "tuned": wrong},
-        {"set": "unseen", "reference": TRUE, "base": wrong, "tuned": wrong},
+        {"set": "seen", "source": "B1", "reference": TRUE, "base": wrong, "tuned": right},
+        {"set": "unseen", "source": "B2", "reference": TRUE, "base": wrong, "tuned": wrong},
+        {"set": "unseen", "source": "B3", "reference": TRUE, "base": wrong, "tuned": wrong},
     ]
     scores = score_table(rows)
     assert {set_: {system: scores[set_][system]["exact"] for system in scores[set_]} for set_ in scores} == {
@@ -69,3 +72,23 @@ def test_sets_and_systems_are_scored_apart() -> None:
         "unseen": {"base": 0, "tuned": 0},
     }
     assert scores["unseen"]["tuned"]["n"] == 2
+
+
+def test_an_answer_is_scored_without_lead_quotation_marks_and_citation() -> None:
+    quoted = score([Pair(says(TRUE, "B000000001", "pt"), TRUE, True, "B000000001")])
+    assert quoted == score([Pair(TRUE, says(TRUE, "B000000002", "en"), True)]) | {"cites": 1}
+    assert quoted["exact"] == quoted["rouge_l"] == quoted["number_precision"] == 1
+
+
+def test_another_products_uid_is_no_citation() -> None:
+    assert score([Pair(says(TRUE, "B000000002", "en"), TRUE, True, "B000000001")])["cites"] == 0
+
+
+def test_invented_numbers_are_those_that_the_answers_check_found() -> None:
+    told = [
+        {"text": "12", "in_source": False},
+        {"text": "300", "in_source": True},
+        {"text": "SP-8", "in_source": False},
+    ]
+    row = {"set": "seen", "source": "B1", "reference": TRUE, "tuned": {"text": "x", "stopped": True, "facts": told}}
+    assert score_table([row, row | {"tuned": row["tuned"] | {"facts": []}}])["seen"]["tuned"]["invented_numbers"] == 1

@@ -13,8 +13,9 @@ import pytest
 from shapes import SHAPES
 
 from amazon_ft.products import Product
-from amazon_ft.prompts import Row, as_text, example, reasoned, render
+from amazon_ft.prompts import Row, as_text, reasoned, render
 from amazon_ft.recipes import RECIPES, Recipe
+from amazon_ft.steps import examples
 
 GOLDEN = Path(__file__).parent / "golden"
 UPDATE = "AMAZON_FT_UPDATE_GOLDEN"
@@ -31,7 +32,7 @@ REASONING_ROW = {
 
 
 def golden(recipe: Recipe) -> str:
-    asked = example(PRODUCT, recipe.asked, with_context=recipe.with_context)
+    [asked] = examples([PRODUCT], recipe)
     row = render(reasoned(asked, REASONING_ROW) if recipe.with_reasoning else asked, recipe.template)
     prompt, completion = written(row, recipe)
     return f"--- prompt ---\n{prompt}\n--- completion ---\n{completion}\n"

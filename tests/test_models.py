@@ -20,7 +20,8 @@ from amazon_ft.files import InputError
 from amazon_ft.hardware import Machine, Precision
 from amazon_ft.hardware.memory import Shape
 from amazon_ft.models import Backend, Loaded, choose_backend
-from amazon_ft.recipes import ALL_PROJECTIONS, TINY_LLAMA, Lora, named
+from amazon_ft.recipes import TINY_LLAMA, Lora, named
+from amazon_ft.recipes.values import ALL_PROJECTIONS
 
 DEMO, LLAMA = named("demo"), named("llama-3.2-1b-question")
 CPU = Machine("cpu", "CPU, 2 cores", None)

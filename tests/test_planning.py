@@ -23,7 +23,8 @@ from amazon_ft.hardware import Machine, planning
 from amazon_ft.hardware.estimates import AROUND, CARDS, CHARACTERS_A_TOKEN, MEAN, MEDIAN, REASONING, estimates, typical
 from amazon_ft.hardware.memory import GIB, LLAMA_3_1B, LLAMA_3_8B, PHI_3_MINI, TINYLLAMA, Memory, memory
 from amazon_ft.hardware.planning import AGAIN, MEGABATCH, MOST_USED, START, Plan
-from amazon_ft.recipes import RECIPES, SAMPLING, HostedTraining, Lora, Recipe, Training, named
+from amazon_ft.recipes import RECIPES, HostedTraining, Lora, Recipe, Training, named
+from amazon_ft.recipes.values import SAMPLING
 
 CPU = Machine("cpu", "CPU", None)
 LORA = Lora()

@@ -15,7 +15,6 @@ from shapes import R1_CHAT_THAT_OPENS_THE_THOUGHT, SHAPES, ZEPHYR_CHAT, deepseek
 from tokenizers import AddedToken
 from transformers import PreTrainedTokenizerFast
 
-from amazon_ft import recipes
 from amazon_ft.files import InputError
 from amazon_ft.products import Product
 from amazon_ft.prompts import (
@@ -37,6 +36,9 @@ from amazon_ft.prompts import (
     tokenize,
 )
 from amazon_ft.recipes import RECIPES, Recipe
+from amazon_ft.recipes.published import ALPACA, CHAT, INPUT_OUTPUT, STYLES
+from amazon_ft.recipes.published import REASONING as REASONING_TEMPLATE
+from amazon_ft.retrieval.grounding import entry
 from amazon_ft.sample.catalogue import products
 from amazon_ft.sample.words import words
 
@@ -103,7 +105,9 @@ every_template = pytest.mark.parametrize(
 
 
 def asked(recipe: Recipe, title: str = TITLE, content: str = CONTENT, reasoning: str = REASONING) -> Example:
-    made = example(Product("B000000001", title, content), recipe.asked, with_context=recipe.with_context)
+    made = example(Product("B000000001", title, content), recipe.asked)
+    if recipe.grounding:
+        made = replace(made, context=entry("B000000001", title, content))
     if recipe.with_reasoning:
         row = {"Question": f"What is {title} for?", "Complex_CoT": reasoning, "Response": content}
         return reasoned(made, row)
@@ -237,15 +241,15 @@ def test_a_prompt_that_leaves_no_room_is_refused_by_its_uid(recipe: Recipe, shap
 )
 def test_an_answer_stops_where_the_tokenizer_ends_a_turn(name: str, chat: str, text: str) -> None:
     tokenizer = SHAPES[name]()
-    assert tokenizer.convert_ids_to_tokens(stop_token_id(recipes.CHAT, tokenizer)) == chat
-    for template in (recipes.ALPACA, recipes.INPUT_OUTPUT, recipes.REASONING):
+    assert tokenizer.convert_ids_to_tokens(stop_token_id(CHAT, tokenizer)) == chat
+    for template in (ALPACA, INPUT_OUTPUT, REASONING_TEMPLATE):
         assert tokenizer.convert_ids_to_tokens(stop_token_id(template, tokenizer)) == text
 
 
 def test_a_turn_that_the_template_ends_twice_is_trained_to_end_once() -> None:
     tokenizer = phi_3()
     tokenizer.eos_token = "<|end|>"
-    _, answer = parts(tokenize(asked(RECIPES["grounded"]), recipes.CHAT, tokenizer, ROOMY))
+    _, answer = parts(tokenize(asked(RECIPES["grounded"]), CHAT, tokenizer, ROOMY))
     assert answer.count(tokenizer.eos_token_id) == 1 and answer[-1] == tokenizer.eos_token_id
 
 
@@ -254,7 +258,7 @@ def test_a_prompt_does_not_change_with_the_day() -> None:
     dated = "Today Date: {{ date_string if date_string is defined else strftime_now('%d %b %Y') }}\n"
     plain, tokenizer.chat_template = tokenizer.chat_template, dated + tokenizer.chat_template
     try:
-        prompt, _ = as_text(render(asked(RECIPES["grounded"]), recipes.CHAT), tokenizer)
+        prompt, _ = as_text(render(asked(RECIPES["grounded"]), CHAT), tokenizer)
     finally:
         tokenizer.chat_template = plain
     assert "Today Date: 26 Jul 2024" in prompt
@@ -263,7 +267,7 @@ def test_a_prompt_does_not_change_with_the_day() -> None:
 def test_a_turn_may_end_with_an_added_token_that_is_not_special() -> None:
     tokenizer = phi_3()  # its </s> is not special, and not its end of sequence
     tokenizer.chat_template = ZEPHYR_CHAT.replace("eos_token", "'</s>'")
-    _, answer = parts(tokenize(asked(RECIPES["grounded"]), recipes.CHAT, tokenizer, ROOMY))
+    _, answer = parts(tokenize(asked(RECIPES["grounded"]), CHAT, tokenizer, ROOMY))
     assert tokenizer.convert_ids_to_tokens(answer[-1]) == "</s>" and answer.count(answer[-1]) == 1
 
 
@@ -273,7 +277,7 @@ def test_a_chat_template_without_control_tokens_ends_with_the_end_of_sequence() 
         "{% for message in messages %}{{ message['role'] + ': ' + message['content'] + '\n' }}{% endfor %}"
         "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}"
     )
-    _, answer = parts(tokenize(asked(RECIPES["grounded"]), recipes.CHAT, tokenizer, ROOMY))
+    _, answer = parts(tokenize(asked(RECIPES["grounded"]), CHAT, tokenizer, ROOMY))
     assert answer[-1] == tokenizer.eos_token_id and tokenizer.decode(answer[:-1]).strip() == CONTENT
 
 
@@ -290,7 +294,7 @@ def test_a_chat_template_without_control_tokens_ends_with_the_end_of_sequence() 
 )
 def test_a_chat_prompt_ends_where_the_answer_begins(name: str, opening: str) -> None:
     tokenizer = SHAPES[name]()
-    ids = prompt_ids(asked(RECIPES["grounded"]), recipes.CHAT, tokenizer)
+    ids = prompt_ids(asked(RECIPES["grounded"]), CHAT, tokenizer)
     assert tokenizer.decode(ids).endswith(opening)
     assert tokenizer.decode(ids).count(opening) == 1
 
@@ -299,7 +303,7 @@ def test_a_chat_template_that_changes_an_answered_prompt_is_refused() -> None:
     tokenizer = deepseek_r1()
     tokenizer.chat_template = R1_CHAT_THAT_OPENS_THE_THOUGHT
     with pytest.raises(InputError, match="use a text template"):
-        tokenize(asked(RECIPES["grounded"]), recipes.CHAT, tokenizer, ROOMY)
+        tokenize(asked(RECIPES["grounded"]), CHAT, tokenizer, ROOMY)
 
 
 def assert_harmless(where: str, attack: str, recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> None:
@@ -351,7 +355,7 @@ def test_the_attacks_are_control_tokens_where_nothing_breaks_them() -> None:
             assert tokenizer.convert_tokens_to_ids(token.content) in ids
 
 
-@pytest.mark.parametrize("template", [recipes.ALPACA, recipes.CHAT], ids=["text", "chat"])
+@pytest.mark.parametrize("template", [ALPACA, CHAT], ids=["text", "chat"])
 def test_a_control_token_of_an_unknown_shape_is_refused_by_the_rows_uid(template: TextTemplate | ChatTemplate) -> None:
     tokenizer = phi_3()
     tokenizer.add_tokens([AddedToken("§END§", special=True, normalized=False)], special_tokens=True)
@@ -367,8 +371,8 @@ def test_a_control_token_of_an_unknown_shape_is_refused_by_the_rows_uid(template
 @every_template
 def test_braces_in_a_value_stay_what_they_are(template: TextTemplate | ChatTemplate, value: str) -> None:
     product = Product("B000000001", f"Mug {value}", f"Blue {value} mug")
-    made = example(product, [Question("Describe {title}", "Product {title}")], with_context=True)
-    row = render(replace(made, reasoning=f"Think {value}"), template)
+    made = example(product, [Question("Describe {title}", "Product {title}")])
+    row = render(replace(made, context=f"Read:\n{product.content}", reasoning=f"Think {value}"), template)
     prompt, completion = text_of(row["prompt"]), text_of(row["completion"])
     assert f"Product Mug {value}" in prompt and f":\nBlue {value} mug" in prompt
     assert f"Describe Mug {value}" in prompt or "{instruction}" not in str(asdict(template))
@@ -474,24 +478,24 @@ def test_a_row_has_trls_prompt_completion_types(recipe: Recipe) -> None:
 
 
 def test_a_system_turn_is_there_only_if_the_recipe_says_something() -> None:
-    roles = {name: [turn["role"] for turn in render(asked(RECIPES[name]), recipes.CHAT)["prompt"]] for name in RECIPES}
+    roles = {name: [turn["role"] for turn in render(asked(RECIPES[name]), CHAT)["prompt"]] for name in RECIPES}
     assert roles["demo"] == ["user"] and roles["gpt-4o-mini-chat"] == roles["grounded"] == ["system", "user"]
 
 
 def test_alpaca_has_its_other_prompt_where_there_is_no_input() -> None:
-    with_input = render(Example("Describe it", "The mug", "Blue."), recipes.ALPACA)["prompt"]
-    without = render(Example("Describe it", "", "Blue."), recipes.ALPACA)["prompt"]
-    read = render(Example("Describe it", "", "Blue.", context="Blue mug.", source="B1"), recipes.ALPACA)["prompt"]
+    with_input = render(Example("Describe it", "The mug", "Blue."), ALPACA)["prompt"]
+    without = render(Example("Describe it", "", "Blue."), ALPACA)["prompt"]
+    read = render(Example("Describe it", "", "Blue.", context="Blue mug."), ALPACA)["prompt"]
     assert "### Input:\nThe mug\n\n### Response:\n" in with_input
     assert "### Input" not in without and without.endswith("### Instruction:\nDescribe it\n\n### Response:\n")
-    assert "### Input:\nCatalogue entry B1:\nBlue mug.\n\n### Response:\n" in read
+    assert "### Input:\nBlue mug.\n\n### Response:\n" in read
 
 
 def test_the_context_stands_in_the_prompt_with_its_uid_and_only_where_asked_for() -> None:
     for recipe in RECIPES.values():
         prompt = text_of(render(asked(recipe), recipe.template)["prompt"])
-        assert (f"Catalogue entry B000000001:\n{CONTENT}" in prompt) is recipe.with_context
-        assert (CONTENT in prompt) is recipe.with_context
+        assert (f"Catalogue entry B000000001: {TITLE}\n{CONTENT}" in prompt) is (recipe.grounding is not None)
+        assert (CONTENT in prompt) is (recipe.grounding is not None)
         assert TITLE in prompt
 
 
@@ -528,8 +532,8 @@ def test_a_users_own_words_are_rendered_as_a_recipes_are(recipe: Recipe, shape: 
 
 
 def test_a_product_is_always_asked_for_in_the_same_one_of_the_ways() -> None:
-    ways = {product.uid: example(product, recipes.STYLES).input for product in products(100)}
-    assert ways == {product.uid: example(product, recipes.STYLES).input for product in reversed(products(100))}
+    ways = {product.uid: example(product, STYLES).input for product in products(100)}
+    assert ways == {product.uid: example(product, STYLES).input for product in reversed(products(100))}
     starts = {question.split()[0] for question in ways.values()}
     assert starts == {"What", "Tell", "Qual"}
 
@@ -541,13 +545,12 @@ def test_a_reasoning_row_replaces_question_and_answer_and_keeps_the_rest() -> No
 
 
 def test_an_example_is_an_alpaca_record_with_its_source() -> None:
-    made = example(Product("B1", TITLE, CONTENT), [Question("Describe the product", "{title}")], with_context=True)
+    made = example(Product("B1", TITLE, CONTENT), [Question("Describe the product", "{title}")])
     assert asdict(made) == {
         "instruction": "Describe the product",
         "input": TITLE,
         "output": CONTENT,
-        "context": CONTENT,
+        "context": "",
         "source": "B1",
         "reasoning": "",
     }
-    assert example(Product("B1", TITLE, CONTENT), [Question("Describe {title}")]).context == ""

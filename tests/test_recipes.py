@@ -12,21 +12,18 @@ import pytest
 from amazon_ft.files import InputError
 from amazon_ft.prompts import ChatTemplate, Question, TextTemplate
 from amazon_ft.recipes import (
-    ALL_PROJECTIONS,
-    ALPACA,
-    CHAT,
-    INPUT_OUTPUT,
-    REASONING,
     RECIPES,
-    STYLES,
     TINY_LLAMA,
     Generation,
+    Grounding,
     HostedTraining,
     Lora,
     Recipe,
     Training,
     named,
 )
+from amazon_ft.recipes.published import ALPACA, CHAT, INPUT_OUTPUT, REASONING, STYLES
+from amazon_ft.recipes.values import ALL_PROJECTIONS
 
 DEMO, GROUNDED, HOSTED = RECIPES["demo"], RECIPES["grounded"], RECIPES["gpt-4o-mini-chat"]
 REASONED = RECIPES["deepseek-r1-reasoning"]
@@ -38,7 +35,7 @@ TABLE: dict[str, dict[str, Any]] = {
         "asked": STYLES,
         "template": CHAT,
         "load_in_4bit": False,
-        "with_context": False,
+        "grounding": None,
         "with_reasoning": False,
         "training.lr_scheduler_type": "constant_with_warmup",
         "training.learning_rate": 4e-3,
@@ -61,7 +58,7 @@ TABLE: dict[str, dict[str, Any]] = {
         ),
         "template": REASONING,
         "load_in_4bit": True,
-        "with_context": False,
+        "grounding": None,
         "with_reasoning": True,
         "lora.r": 16,
         "lora.lora_alpha": 16,
@@ -84,7 +81,7 @@ TABLE: dict[str, dict[str, Any]] = {
         "asked": (Question(instruction="Describe the product", input="{title}"),),
         "template": ALPACA,
         "load_in_4bit": True,
-        "with_context": False,
+        "grounding": None,
         "with_reasoning": False,
         "rows": 100_000,
         "training.effective_batch_size": 44,
@@ -102,7 +99,7 @@ TABLE: dict[str, dict[str, Any]] = {
         "asked": (Question(instruction="What is the description of product {title}?", input=""),),
         "template": ALPACA,
         "load_in_4bit": True,
-        "with_context": False,
+        "grounding": None,
         "with_reasoning": False,
         "lora.r": 16,
         "lora.lora_alpha": 16,
@@ -118,7 +115,7 @@ TABLE: dict[str, dict[str, Any]] = {
         "asked": (Question(instruction="", input="{title}"),),
         "template": INPUT_OUTPUT,
         "load_in_4bit": True,
-        "with_context": False,
+        "grounding": None,
         "with_reasoning": False,
         "rows": 100_000,
         "lora.r": 32,
@@ -136,7 +133,7 @@ TABLE: dict[str, dict[str, Any]] = {
         "template": CHAT,
         "lora": None,
         "load_in_4bit": False,
-        "with_context": False,
+        "grounding": None,
         "with_reasoning": False,
         "rows": 40_000,
         "training": HostedTraining(n_epochs=1, batch_size=8, learning_rate_multiplier=0.6, rows_per_job=20_000),
@@ -145,7 +142,7 @@ TABLE: dict[str, dict[str, Any]] = {
         "base_model": "unsloth/Llama-3.2-1B-Instruct-bnb-4bit",
         "template": CHAT,
         "load_in_4bit": True,
-        "with_context": True,
+        "grounding": Grounding(),
         "with_reasoning": False,
         "lora.r": 16,
         "lora.lora_alpha": 16,
@@ -282,7 +279,7 @@ def test_a_classroom_variant_changes_what_it_says_and_nothing_else() -> None:
 
 def parts(recipe: Recipe) -> list[Any]:
     inner = [recipe.training, recipe.generation, recipe.template, *recipe.asked]
-    return [recipe, *inner, *([recipe.lora] if recipe.lora else [])]
+    return [recipe, *inner, *(part for part in (recipe.lora, recipe.grounding) if part)]
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
@@ -318,6 +315,7 @@ def rebuilt(record: dict[str, Any], recipe: Recipe) -> Recipe:
         "training": type(recipe.training)(**record["training"]),
         "lora": Lora(**lora) if lora else None,
         "generation": Generation(**record["generation"]),
+        "grounding": record["grounding"] and Grounding(**record["grounding"]),
     }
     return Recipe(**record | inner)
 

@@ -38,8 +38,19 @@ FLOORS = (
     "cleaning.whole",
     "cleaning.report",
     "prompts",
-    "recipes",
+    "recipes.values",
+    "recipes.published",
     "runs",
+    "retrieval.facets",
+    "retrieval.passages",
+    "retrieval.quoting",
+    "retrieval.grounding",
+    "retrieval.phrases",
+    "retrieval.index",
+    "retrieval.fitting",
+    "retrieval.wording",
+    "retrieval.matching",
+    "retrieval.answers",
     "hardware.machine",
     "hardware.driver",
     "hardware.installed",
@@ -65,7 +76,9 @@ FLOORS = (
     "generation",
     "steps.preparing",
     "steps.training",
+    "steps.asking",
     "steps.comparing",
+    "conversation",
     "cli",
 )
 DOORS = {
@@ -95,11 +108,14 @@ DOORS = {
         "cleaning.pipeline",
         "cleaning.duplicates",
         "cleaning.twins",
+        "retrieval.index",
     },
     "numpy": {"cleaning.batches", "cleaning.pipeline", "cleaning.duplicates", "cleaning.twins"},
     "xxhash": {"sources.chunks", "cleaning.batches"},
     "msgspec": {"products", "sources.chunks", "sample.dirt", "sample.catalogue"},
     "isal": {"sources.packed"},
+    "tantivy": {"retrieval.index"},
+    "rapidfuzz": {"retrieval.fitting"},
     "gdown": {"sources.downloads"},
     "rouge_score": {"evaluation"},
     "sacrebleu": {"evaluation"},
@@ -121,6 +137,7 @@ PURE = (
     "prompts",
     "recipes",
     "runs",
+    "retrieval.answers",
     "hardware.doctor",
     "hardware.estimates",
     "training.checkpoints",
@@ -131,7 +148,7 @@ PURE = (
 )
 HEAVY = (
     *("torch", "transformers", "datasets", "trl", "peft", "unsloth", "openai"),
-    *("numpy", "pandas", "matplotlib", "pyarrow", "gdown"),
+    *("numpy", "pandas", "matplotlib", "pyarrow", "gdown", "tantivy", "rapidfuzz"),
 )
 PUBLISHED_LINES = 250
 

@@ -123,7 +123,7 @@ def test_every_local_recipe_goes_through_the_same_code(recipe: Recipe, tmp_path:
     plan, made_of = _plan(small, loaded, tokens), small.as_dict()
     train(loaded, training, plan, tokens, tokens.first(4), places, made_of, started=time.monotonic())
     assert len([line for line in read_jsonl(places.log) if "loss" in line]) == 2
-    answers = generation.base_and_tuned(loaded, small, rows[:2])
+    answers = generation.answers(loaded, small, dict.fromkeys(("base", "tuned"), rows[:2]))
     assert {system: len(given) for system, given in answers.items()} == {"base": 2, "tuned": 2}
 
 

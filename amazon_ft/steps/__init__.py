@@ -7,11 +7,24 @@ from pathlib import Path
 from amazon_ft.recipes import Recipe
 from amazon_ft.runs import Run
 from amazon_ft.sources.reading import BUNDLED
-from amazon_ft.steps.comparing import QUESTIONS, ask, compare
-from amazon_ft.steps.preparing import clean, format_rows, rows
+from amazon_ft.steps.asking import Desk
+from amazon_ft.steps.comparing import QUESTIONS, compare
+from amazon_ft.steps.preparing import clean, examples, format_rows, rows
 from amazon_ft.steps.training import AS_USUAL, Options, train
 
-__all__ = ["AS_USUAL", "QUESTIONS", "Options", "ask", "clean", "compare", "demo", "format_rows", "rows", "train"]
+__all__ = [
+    "AS_USUAL",
+    "QUESTIONS",
+    "Desk",
+    "Options",
+    "clean",
+    "compare",
+    "demo",
+    "examples",
+    "format_rows",
+    "rows",
+    "train",
+]
 
 
 def demo(run: Run, recipe: Recipe, source: str = BUNDLED) -> Path:

@@ -1,20 +1,23 @@
-"""The last steps: base and tuned model asked, scored and shown, from one set of weights."""
+"""The last step: base and tuned asked, with and without the source, scored and shown, from one set of weights."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
 
 from amazon_ft import products, prompts
-from amazon_ft.files import InputError, read_jsonl, write_json, write_jsonl, write_text
+from amazon_ft.files import read_jsonl, write_json, write_jsonl, write_text
+from amazon_ft.prompts import Example
 from amazon_ft.recipes import Recipe
+from amazon_ft.retrieval import matching
+from amazon_ft.retrieval.answers import CELLS
+from amazon_ft.retrieval.matching import Match
 from amazon_ft.runs import Run, claim, manifest, once, say
+from amazon_ft.steps.asking import Asked, Desk, answered, check_weights, look_up
 from amazon_ft.steps.preparing import rows
 from amazon_ft.steps.training import local
-
-if TYPE_CHECKING:
-    from amazon_ft.generation import Answer
 
 QUESTIONS = 64  # asked of each set in a comparison
 
@@ -22,11 +25,11 @@ QUESTIONS = 64  # asked of each set in a comparison
 def compare(run: Run, recipe: Recipe, questions: int = QUESTIONS) -> dict[str, Any]:
     """Ask base and tuned the same questions about seen and unseen products, score them, and write the page."""
     claim(run, recipe.as_dict())
-    _check_weights(run, recipe)
+    check_weights(run, recipe)
     done = once(
         run,
         "compare",
-        inputs=[run.rows("train"), run.rows("test"), run.adapter],
+        inputs=[run.products, run.rows("train"), run.rows("test"), run.adapter],
         settings={"questions": questions},
         outputs=[run.answers, run.scores, run.page],
         work=lambda: _compare(run, recipe, questions),
@@ -35,39 +38,45 @@ def compare(run: Run, recipe: Recipe, questions: int = QUESTIONS) -> dict[str, A
     return dict(json.loads(run.scores.read_text(encoding="utf-8")))
 
 
-def ask(run: Run, recipe: Recipe, question: str) -> dict[str, Answer]:
-    """Ask base and tuned one question in the user's own words."""
-    claim(run, recipe.as_dict())
-    example = prompts.free_question(question, recipe.asked)
-    _check_weights(run, recipe)
-    from amazon_ft import generation, models
-
-    loaded = models.load(recipe, adapter=run.adapter)
-    answers = generation.base_and_tuned(loaded, recipe, [example])
-    return {system: given[0] for system, given in answers.items()}
-
-
 def _compare(run: Run, recipe: Recipe, questions: int) -> None:
-    from amazon_ft import generation, models
-
-    loaded = models.load(recipe, adapter=run.adapter)
-    asked = [("seen", row) for row in rows(run, "train")[:questions]]
-    asked += [("unseen", row) for row in rows(run, "test")[:questions]]
-    answers = generation.base_and_tuned(loaded, recipe, [row for _, row in asked])
-    titles = {product.uid: product.title for product in products.load(run.products)}
+    desk = Desk(run, recipe)
+    sets = {"seen": rows(run, "train")[:questions], "unseen": rows(run, "test")[:questions]}
+    asked = [(set_, row) for set_, some in sets.items() for row in some]
+    wanted = {row.source for _, row in asked}
+    known = {product.uid: product for product in products.load(run.products) if product.uid in wanted}
+    matches = [matching.find(desk.titles, _question(row)) for _, row in asked]
+    looked_up = _look_up(desk, [row for _, row in asked], matches)
+    given = answered(looked_up, recipe, desk.loaded, CELLS)
     table = [
         {
             "set": set_,
             "source": row.source,
-            "title": titles.get(row.source, row.source),
-            "question": row.input or row.instruction,
+            "title": known[row.source].title,
+            "question": _question(row),
             "reference": prompts.neutral(row.output),
-            **{system: asdict(given[place]) for system, given in answers.items()},
+            "retrieval": {"kind": match.kind, "score": round(found.source.score if found.source else 0, 4)},
+            **{cell: asdict(answer) for cell, answer in answers.items()},
         }
-        for place, (set_, row) in enumerate(asked)
+        for (set_, row), match, found, answers in zip(asked, matches, looked_up, given, strict=True)
     ]
     write_jsonl(run.answers, table)
     _write_page(run, recipe, table)
+
+
+def _look_up(desk: Desk, some: Sequence[Example], matches: Sequence[Match]) -> list[Asked]:
+    """Read the best candidate for each question; a row that brings a context is asked with that one."""
+    found = [match for match in matches if match.kind != "absent"]
+    read = iter(desk.products(found))
+    asked = []
+    for row, match in zip(some, matches, strict=True):
+        product = None if match.kind == "absent" else next(read)
+        one = look_up(replace(row, context=""), match, product, desk.recipe, desk.loaded)
+        asked.append(replace(one, opened=row) if row.context else one)
+    return asked
+
+
+def _question(row: Example) -> str:
+    return row.input or row.instruction
 
 
 def _write_page(run: Run, recipe: Recipe, table: list[dict[str, Any]]) -> None:
@@ -93,16 +102,3 @@ def _about(run: Run, recipe: Recipe) -> dict[str, str]:
         "Training": f"{len(rows(run, 'train'))} rows, {int(read_jsonl(run.training_log)[-1]['step'])} steps",
         "Seed": str(local(recipe)[0].seed),
     }
-
-
-def _check_weights(run: Run, recipe: Recipe) -> None:
-    from amazon_ft.models import fingerprint
-
-    trained = manifest(run)["steps"].get("train")
-    if trained is None or not run.adapter.exists():
-        raise InputError(f"{run.adapter} is missing: do the step 'train' first.")
-    if trained["settings"]["weights"] != fingerprint(recipe.base_model):
-        raise InputError(
-            f"{recipe.base_model} is not the base model that {run.adapter} was trained on: "
-            "bring that model back, or train again in another run folder."
-        )

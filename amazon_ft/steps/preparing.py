@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +16,7 @@ from amazon_ft.files import read_jsonl, replacing, write_json, write_jsonl, writ
 from amazon_ft.products import Product
 from amazon_ft.prompts import Example
 from amazon_ft.recipes import Recipe
+from amazon_ft.retrieval import grounding
 from amazon_ft.runs import SPLITS, Run, claim, once, say
 from amazon_ft.sources import reading
 from amazon_ft.sources.reading import BUNDLED
@@ -58,6 +59,13 @@ def format_rows(run: Run, recipe: Recipe) -> dict[str, int]:
     return numbers
 
 
+def examples(some: Sequence[Product], recipe: Recipe) -> Iterator[Example]:
+    """Make the recipe's question and answer for each of some products, without any reasoning."""
+    if recipe.grounding:
+        return grounding.rows(some, recipe.grounding, recipe.asked[0].instruction)
+    return (prompts.example(product, recipe.asked) for product in some)
+
+
 def rows(run: Run, split: str) -> list[Example]:
     """Read the rows that format_rows wrote for `split`."""
     return [Example(**row) for row in read_jsonl(run.rows(split))]
@@ -88,9 +96,6 @@ def _format(run: Run, recipe: Recipe) -> None:
     for split, some in chosen.items():
         # A publisher's blurb stands on many products: held out by title, it would still be seen.
         unseen = [product for product in some if split == "train" or product.content not in trained_on]
-        write_jsonl(run.rows(split), (asdict(_example(product, recipe, reasoning)) for product in unseen))
-
-
-def _example(product: Product, recipe: Recipe, reasoning: Mapping[str, Mapping[str, str]]) -> Example:
-    example = prompts.example(product, recipe.asked, with_context=recipe.with_context)
-    return prompts.reasoned(example, reasoning[product.uid]) if recipe.with_reasoning else example
+        made = examples(unseen, recipe)
+        rows = (prompts.reasoned(row, reasoning[row.source]) for row in made) if recipe.with_reasoning else made
+        write_jsonl(run.rows(split), map(asdict, rows))

@@ -1,0 +1,18 @@
+"""Every number, model id and choice that makes one run differ from another, as values."""
+
+from __future__ import annotations
+
+from amazon_ft.recipes.published import RECIPES, TINY_LLAMA, named
+from amazon_ft.recipes.values import Generation, Grounding, HostedTraining, Lora, Recipe, Training
+
+__all__ = [
+    "RECIPES",
+    "TINY_LLAMA",
+    "Generation",
+    "Grounding",
+    "HostedTraining",
+    "Lora",
+    "Recipe",
+    "Training",
+    "named",
+]

@@ -1,0 +1,1 @@
+"""Find the product that a question is about, read it, and quote it."""

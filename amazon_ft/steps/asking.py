@@ -1,0 +1,157 @@
+"""The step that a user repeats: a question in any words, the product it is about, and answers that can be checked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+from amazon_ft import products, prompts
+from amazon_ft.files import InputError
+from amazon_ft.products import Product
+from amazon_ft.prompts import Example
+from amazon_ft.recipes import Recipe
+from amazon_ft.retrieval import answers, index, matching
+from amazon_ft.retrieval.answers import CELLS, CLOSED_BOOK, EXTRACTIVE, UNTOLD, WITH_SOURCE, Reply, Source, Sourced
+from amazon_ft.retrieval.grounding import entry
+from amazon_ft.retrieval.index import Entry, Titles
+from amazon_ft.retrieval.matching import Match
+from amazon_ft.retrieval.quoting import ANSWERS
+from amazon_ft.runs import Run, manifest
+
+if TYPE_CHECKING:
+    from amazon_ft.models import Loaded
+
+MOST_READ = 4_000  # characters of a description where no model says what it can read
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Answer questions about the catalogue of a run; index and model are opened when a question needs them."""
+
+    run: Run
+    recipe: Recipe
+
+    @cached_property
+    def titles(self) -> Titles:
+        """Open the title index, built first if need be."""
+        return index.opened(self.run.products, self.run.titles)
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        """Load the model with the run's adapter.
+
+        Raises InputError if there is no adapter, or another base model.
+        """
+        check_weights(self.run, self.recipe)
+        from amazon_ft import models
+
+        return models.load(self.recipe, adapter=self.run.adapter)
+
+    def ask(self, question: str, *, uid: str = "", cells: Collection[str] = CELLS) -> Reply:
+        """Find the product that a question is about, or take the one named by `uid`, and answer in these `cells`.
+
+        A product that is not in the catalogue, or may be one of several, has no answer with a source.
+        Raises InputError for an empty question and for a uid that is not there.
+        """
+        example = prompts.free_question(question, self.recipe.asked)
+        match = self._match(question, uid)
+        product = self.products([match])[0] if match.kind == "found" else None
+        wanted = [cell for cell in cells if product or cell in CLOSED_BOOK]
+        loaded = self.loaded if set(wanted) - {EXTRACTIVE} else None
+        asked = look_up(example, match, product, self.recipe, loaded)
+        [given] = answered([asked], self.recipe, loaded, wanted)
+        return Reply(question, match, asked.source, given)
+
+    def products(self, matches: Sequence[Match]) -> list[Product]:
+        """Read the best candidate of each match."""
+        return products.at(self.run.products, [match.candidates[0].entry.row for match in matches])
+
+    def _match(self, question: str, uid: str) -> Match:
+        if not uid:
+            return matching.find(self.titles, question)
+        row = products.row_of(self.run.products, uid)
+        if row is None:
+            raise InputError(f"{self.run.products} holds no product {uid!r}: leave the uid out to look for its title.")
+        [product] = products.at(self.run.products, [row])
+        return matching.about(self.titles, question, Entry(uid, product.title, row))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Hold a question as a model gets it, alone and with its source, the source itself, and the user's language."""
+
+    closed: Example
+    opened: Example | None
+    source: Source | None
+    language: str
+
+
+def look_up(example: Example, match: Match, product: Product | None, recipe: Recipe, loaded: Loaded | None) -> Asked:
+    """Put what was read of a product beside a question: as much as a model can read, and what answers first."""
+    reading = match.reading or UNTOLD
+    if product is None:
+        return Asked(example, None, None, reading.language)
+    score = match.candidates[0].score
+    if loaded is None:
+        source = answers.read(product, score, reading, MOST_READ)
+    else:
+        from amazon_ft import generation
+
+        heading = replace(example, context=entry(product.uid, product.title, ""))
+        limit = generation.room(loaded, recipe, heading)
+        source = answers.read(product, score, reading, limit, partial(generation.tokens, loaded))
+    opened = replace(example, context=source.context, source=product.uid)
+    return Asked(example, opened, source, reading.language)
+
+
+def answered(
+    some: Sequence[Asked], recipe: Recipe, loaded: Loaded | None, cells: Collection[str]
+) -> list[dict[str, Sourced]]:
+    """Answer each question in each of `cells`; where no product was found, those with a source say just that."""
+    models = [cell for cell in cells if cell != EXTRACTIVE]
+    given = _generated(some, recipe, loaded, models) if loaded else [{} for _ in some]
+    return [
+        {cell: own.get(cell) or _unmodelled(cell, asked) for cell in cells}
+        for asked, own in zip(some, given, strict=True)
+    ]
+
+
+def _unmodelled(cell: str, asked: Asked) -> Sourced:
+    if cell == EXTRACTIVE and asked.source:
+        return answers.extractive(asked.source, asked.language)
+    return answers.checked(cell, None, ANSWERS[asked.language].absent)
+
+
+def _generated(
+    some: Sequence[Asked], recipe: Recipe, loaded: Loaded, cells: Collection[str]
+) -> list[dict[str, Sourced]]:
+    """Ask each model all its questions at once, closed book and with the source."""
+    from amazon_ft import generation
+
+    tasks: dict[str, list[tuple[int, str, Example]]] = {}
+    for cell in cells:
+        for place, asked in enumerate(some):
+            if example := asked.opened if cell in WITH_SOURCE else asked.closed:
+                tasks.setdefault(WITH_SOURCE.get(cell, cell), []).append((place, cell, example))
+    texts = generation.answers(loaded, recipe, {system: [task[-1] for task in own] for system, own in tasks.items()})
+    given: list[dict[str, Sourced]] = [{} for _ in some]
+    for system, own in tasks.items():
+        for (place, cell, _), said in zip(own, texts[system], strict=True):
+            given[place][cell] = answers.checked(cell, some[place].source, **asdict(said))
+    return given
+
+
+def check_weights(run: Run, recipe: Recipe) -> None:
+    """Refuse an adapter that is not there, or was trained on other weights than the recipe's base model has now."""
+    from amazon_ft.models import fingerprint
+
+    trained = manifest(run)["steps"].get("train")
+    if trained is None or not run.adapter.exists():
+        raise InputError(f"{run.adapter} is missing: do the step 'train' first.")
+    if trained["settings"]["weights"] != fingerprint(recipe.base_model):
+        raise InputError(
+            f"{recipe.base_model} is not the base model that {run.adapter} was trained on: "
+            "bring that model back, or train again in another run folder."
+        )
