@@ -34,7 +34,8 @@ STYLES = (
     Question(input="What is the description of product {title}?"),
     Question(input="Tell me about {title}."),
     Question(input="Qual é a descrição do produto {title}?"),
-)FROM_SOURCE = (
+)
+FROM_SOURCE = (
     "Answer from the catalogue entry alone. Quote its words between “ and ”, then name its number in brackets; "
     "if it does not hold the answer, say so."
 )
