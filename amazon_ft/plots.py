@@ -105,6 +105,23 @@ def funnel(counts: Mapping[str, Any], axes: Axes | None = None) -> Axes:
     return _bare(axes)
 
 
+def precision_recall(points: Sequence[Mapping[str, Any]], chosen: Sequence[float], axes: Axes | None = None) -> Axes:
+    """Draw precision over recall, one point for each threshold, and write the `chosen` thresholds beside theirs."""
+    axes = _axes(axes, "Given only from this score on", height=3.8)
+    known = [point for point in points if point["precision"] is not None]
+    if not known:
+        return _say(axes, "no question was asked")
+    axes.plot([point["recall"] for point in known], [point["precision"] for point in known], lw=2.5, color=DARK)
+    for threshold in chosen:
+        nearest = min(known, key=lambda point: abs(point["threshold"] - threshold))
+        axes.plot(nearest["recall"], nearest["precision"], marker="o", ms=9, mfc="white", mec=INK, mew=2)
+        _write(axes, nearest["recall"], nearest["precision"], f"{threshold:g}", left=True, shift=-12)
+    axes.set_xlabel("recall: of the products asked for, the share that is given", fontsize=TEXT)
+    axes.set_ylabel("precision: right, of those given", fontsize=TEXT)
+    axes.margins(0.12)
+    return axes
+
+
 def svg(axes: Axes) -> str:
     """Give the figure of `axes` as SVG text that scales, sits on its own light panel and never changes.
 

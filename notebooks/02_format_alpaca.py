@@ -75,7 +75,7 @@ from amazon_ft import models
 
 tokenizer = AutoTokenizer.from_pretrained(models.locate(TINY_LLAMA))
 every = RECIPES.values()
-examples = [prompts.example(product, one.asked, with_context=one.with_context) for one in every]
+examples = [row for one in every for row in steps.examples([product], one)]
 rendered = [prompts.render(row, one.template) for row, one in zip(examples, every, strict=True)]
 texts = [display.rendered(*prompts.as_text(row, tokenizer)) for row in rendered]
 display.table([{"recipe": name, "text": text} for name, text in zip(RECIPES, texts, strict=True)])
@@ -83,7 +83,9 @@ display.table([{"recipe": name, "text": text} for name, text in zip(RECIPES, tex
 # %% [markdown]
 # `deepseek-r1-reasoning` opens a thought with `<think>`. Here the thought is empty, because the catalogue holds no
 # reasoning. A language model on your own machine can write it: that is the subject of a later notebook.
-# In `grounded` the model may read the description before it answers: it learns to quote, not to remember.
+# In `grounded` the model may read the catalogue entry before it answers: it learns to quote it and to name its number
+# (the uid), not to remember. Some of its rows hold the entry of another product, two entries, or an entry without the
+# answer: there it learns to say so.
 
 # %% [markdown]
 # ## Which tokens carry loss

@@ -19,7 +19,7 @@
 # **You will learn**
 # - why products that were trained on and products that were not must be scored apart
 # - what the scores mean, and what they hide
-# - why a fine-tuned model is not a database
+# - why a fine-tuned model is not a database, and what to do instead: find the product, read it, quote it
 #
 # **You need** one or two minutes on a laptop. What is not there yet (clean rows, training rows, the adapter) is made
 # on the way.
@@ -61,8 +61,12 @@ log = steps.train(run, recipe)
 
 # %% [markdown]
 # ## Ask and score
-# **Seen** products were in the training rows. **Unseen** products were set aside before training. Both models get the
-# same prompts from the same function, and they write in the same way.
+# **Seen** products were in the training rows. **Unseen** products were set aside before training. Each question is
+# answered in five ways:
+# - `base` and `tuned`: from memory alone, like an exam without books ("closed book")
+# - `base with source` and `tuned with source`: the product is looked up in the catalogue by the words of the question,
+#   and the model may read its entry
+# - `extractive`: no model at all, only the words of the entry
 
 # %%
 scores = steps.compare(run, recipe)
@@ -89,6 +93,8 @@ pd.DataFrame(columns).drop("n").rename(index=labels).style.format(precision=2, n
 # - **ROUGE-L** counts words in the same order. A description in the right style but about another product gets some
 #   points, so a small gain is a gain in style.
 # - **Number precision** is the honest one here: is a price, a size or a year in the answer really true?
+# - **Invented numbers** counts the numbers and codes of an answer that stand nowhere in the catalogue entry.
+# - **Cites its source** asks for the uid of the right product in the answer.
 #
 # In one sentence:
 
@@ -141,13 +147,33 @@ display.table(
 
 # %% [markdown]
 # ## Ask your own question
-# This teapot does not exist. Change the question and run the cell again: a title from above, a title with one word
-# changed, a product from your kitchen.
+# In your own words, in English or Portuguese, with typing mistakes: the words that ask are told apart from the title,
+# and the title is looked up in an index of all titles. Then every number and every quote of an answer is checked
+# against the entry by plain search. Nothing that a model says about itself is believed.
+
+# %%
+QUESTION = "quanto custa o Woolhythe 70% hemp 3/4 sleeve shirt, red"  # @param {type:"string"}
+desk = steps.Desk(run, recipe)
+reply = desk.ask(QUESTION)
+print(reply)
+
+# %% [markdown]
+# The same question in all five ways. The tiny model cannot read: with the entry before its eyes, it still invents.
+# A model of a billion parameters can, and the recipe `grounded` trains it to quote.
+
+# %%
+display.table(reply.table())
+
+# %% [markdown]
+# This teapot does not exist. A model that answers from memory describes it all the same; the catalogue does not.
+# Change the question and run the cell again: a title from above, a title with one word changed, something from your
+# kitchen. Where several products may be meant, ask again with `uid="..."`.
 
 # %%
 QUESTION = "What is the description of product Quarrent Glass Teapot, 3 l?"  # @param {type:"string"}
-answers = steps.ask(run, recipe, QUESTION)
-display.table([{"who": name, "answer": answer.text} for name, answer in answers.items()])
+invented = desk.ask(QUESTION)
+print(invented)
+display.table(invented.table())
 
 # %% [markdown]
 # ## A page to keep
@@ -162,18 +188,21 @@ display.framed(run.page.read_text(encoding="utf-8"))
 # ## The lesson
 # Fine-tuning teaches a model **how to answer**: the form, the tone, when to stop. It does not make a dependable
 # memory of **facts**. For the products it saw it can repeat them, and for the others it makes up something that sounds
-# true. If the facts matter, give the model the catalogue entry to read when you ask. The recipe `grounded` is made
-# for that.
+# true. If the facts matter, find the catalogue entry first, let the model read it, and check what it says against it.
+# The recipe `grounded` is made for that, and `amazon-ft ask` does it on the command line.
 
 # %% [markdown]
 # ## Check
-# If this cell is silent, what this notebook says is true here as well. The last three lines are about the demo on the
+# If this cell is silent, what this notebook says is true here as well. The last five lines are about the demo on the
 # bundled catalogue.
 
 # %%
 demo = (RECIPE, SOURCE) == ("demo", "bundled")
 tuned = {name: systems["tuned"] for name, systems in scores.items()}
-assert run.page.stat().st_size > 10_000 and set(answers) == {"base", "tuned"}
+assert run.page.stat().st_size > 10_000 and set(reply.answers) >= {"base", "tuned"}
+assert reply.source is None or reply.answer.holds
+assert not demo or (invented.source is None and set(invented.answers) == {"base", "tuned"})
+assert not demo or all(systems["extractive"]["invented_numbers"] == 0 for systems in scores.values())
 assert not {row["source"] for row in seen} & {row["source"] for row in unseen}
 assert not demo or tuned["seen"]["exact"] > 0.9 > 0.1 > tuned["unseen"]["exact"]
 assert not demo or tuned["unseen"]["number_precision"] < 0.5

@@ -22,7 +22,7 @@ from amazon_ft.recipes import (
     Training,
     named,
 )
-from amazon_ft.recipes.published import ALPACA, CHAT, INPUT_OUTPUT, REASONING, STYLES
+from amazon_ft.recipes.published import ALPACA, CHAT, FROM_SOURCE, INPUT_OUTPUT, REASONING, STYLES
 from amazon_ft.recipes.values import ALL_PROJECTIONS
 
 DEMO, GROUNDED, HOSTED = RECIPES["demo"], RECIPES["grounded"], RECIPES["gpt-4o-mini-chat"]
@@ -197,7 +197,7 @@ def test_grounded_is_the_question_recipe_asked_from_a_source_in_english_and_port
         RECIPES["llama-3.2-1b-question"].lora,
     )
     assert tuple(question.input for question in GROUNDED.asked) == tuple(style.input for style in STYLES)
-    assert {question.instruction for question in GROUNDED.asked} == {"Answer from the catalogue entry alone."}
+    assert {question.instruction for question in GROUNDED.asked} == {FROM_SOURCE}
 
 
 def test_two_hosted_jobs_take_the_hosted_rows() -> None:

@@ -16,6 +16,7 @@ from amazon_ft.recipes import Lora, Recipe, Training
 # Descriptions of AmazonTitles-1.3MM: median and mean length in characters; a title and its template beside them.
 MEDIAN, MEAN, AROUND, CHARACTERS_A_TOKEN = 398, 619, 250, 4.0
 REASONING = 600  # tokens that a reasoning row has more
+READ = 1.7  # descriptions in a row with a source: one to read, in one row of five another, and about half in the answer
 SAMPLE = 2_000  # rows from which the plan is made
 # Of what a card reaches in large 16-bit matrix products, a training step reaches half (benchmarks/training.py).
 EFFICIENCY = 0.5
@@ -71,7 +72,7 @@ def typical(recipe: Recipe) -> list[int]:
     sigma = math.sqrt(2 * math.log(MEAN / MEDIAN))
     normal = NormalDist(math.log(MEDIAN), sigma)
     most = recipe.training.max_length if isinstance(recipe.training, Training) else 0
-    more, times = REASONING if recipe.with_reasoning else 0, 2 if recipe.grounding else 1
+    more, times = REASONING if recipe.with_reasoning else 0, READ if recipe.grounding else 1
     characters = (math.exp(normal.inv_cdf((place + 0.5) / SAMPLE)) for place in range(SAMPLE))
     return [min(most, round((AROUND + times * number) / CHARACTERS_A_TOKEN) + more) for number in characters]
 
