@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
+from pyarrow import parquet
 
 from amazon_ft import products
 from amazon_ft.files import InputError
@@ -80,3 +81,60 @@ def test_shards_without_rows_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="ask for 1 or more"):
         products.write_shards(tmp_path / "shards", catalogue.products(5), 0)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def groups(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a catalogue of three row groups, with each uid twice."""
+    path = tmp_path_factory.mktemp("groups") / "products.parquet"
+    rows = (Product(f"U{number % 50_003}", f"Mug {number}", f"It is {number}.") for number in range(100_006))
+    assert products.write(path, rows) == 100_006
+    return path
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        [0],
+        [50_000],
+        [49_999, 50_000, 99_999, 100_000],
+        [100_005, 0, 70_000],
+        [7, 7, 3],
+        list(range(50_100, 49_900, -9)),
+    ],
+)
+def test_rows_are_read_in_the_order_asked_for(groups: Path, rows: list[int]) -> None:
+    assert products.at(groups, rows) == [Product(f"U{row % 50_003}", f"Mug {row}", f"It is {row}.") for row in rows]
+
+
+def test_no_more_is_read_than_the_groups_of_the_rows(groups: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, read_row_group = list[int](), parquet.ParquetFile.read_row_group
+
+    def counted(self: parquet.ParquetFile, group: int, **how: object) -> object:
+        read.append(group)
+        return read_row_group(self, group, **how)
+
+    monkeypatch.setattr(parquet.ParquetFile, "read_row_group", counted)
+    products.at(groups, [100_001, 5, 100_002, 6])
+    assert read == [0, 2]
+    assert products.at(groups, []) == []
+    assert read == [0, 2]
+
+
+def test_a_uid_leads_to_its_first_row(groups: Path) -> None:
+    assert [products.row_of(groups, f"U{number}") for number in (0, 49_999, 50_000, 50_002)] == [
+        0,
+        49_999,
+        50_000,
+        50_002,
+    ]
+    for unknown in ("U50003", "", "u0", "U", "Mug 0", "*"):
+        assert products.row_of(groups, unknown) is None
+
+
+def test_row_and_uid_lead_to_one_product(groups: Path) -> None:
+    for uid in ("U12", "U50001"):
+        row = products.row_of(groups, uid)
+        assert row is not None
+        assert products.at(groups, [row])[0].uid == uid

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -8,24 +9,31 @@ import pytest
 
 from amazon_ft import steps
 from amazon_ft.cleaning.whole import Choices
+from amazon_ft.evaluation import SCORES
 from amazon_ft.files import InputError, read_jsonl, write_jsonl
 from amazon_ft.products import load
 from amazon_ft.recipes import named
 from amazon_ft.runs import SPLITS, Run
 
 DEMO = named("demo")
-METRICS = {"n", "exact", "rouge_l", "rouge_1", "chrf", "number_precision", "stopped"}
+METRICS = {"n", *SCORES}
+SYSTEMS = ["base", "tuned", "base_with_source", "tuned_with_source", "extractive"]
 
 
 def test_the_demo_memorises_what_it_saw_and_not_what_it_did_not(walked: Run) -> None:
     scores = json.loads(walked.scores.read_text())
-    assert {set_: set(scores[set_]) for set_ in scores} == {"seen": {"base", "tuned"}, "unseen": {"base", "tuned"}}
+    assert {set_: list(scores[set_]) for set_ in scores} == {"seen": SYSTEMS, "unseen": SYSTEMS}
     assert all(set(scores[set_][system]) == METRICS for set_ in scores for system in scores[set_])
     assert scores["seen"]["tuned"]["exact"] >= 0.9
     assert scores["seen"]["base"]["exact"] == 0
     assert scores["unseen"]["tuned"]["exact"] < 0.1
     assert scores["seen"]["tuned"]["stopped"] >= 0.9
     assert scores["unseen"]["tuned"]["n"] >= 30
+    for set_ in scores:
+        own = scores[set_]["extractive"]
+        assert (own["invented_numbers"], own["cites"], own["exact"], own["number_precision"]) == (0, 1, 1, 1)
+    assert scores["unseen"]["tuned"]["invented_numbers"] > 1
+    assert scores["unseen"]["tuned"]["cites"] == 0
 
 
 def test_cleaning_adds_up(walked: Run) -> None:
@@ -78,7 +86,7 @@ def test_an_adapter_is_never_put_on_other_weights(copied: Run, monkeypatch: pyte
     with pytest.raises(InputError, match=r"is not the base model that .* was trained on"):
         steps.compare(copied, DEMO)
     with pytest.raises(InputError, match=r"is not the base model that .* was trained on"):
-        steps.ask(copied, DEMO, "What is a mug?")
+        steps.Desk(copied, DEMO).ask("What is a mug?")
 
 
 def test_a_step_before_its_turn_is_refused(tmp_path: Path) -> None:
@@ -87,8 +95,11 @@ def test_a_step_before_its_turn_is_refused(tmp_path: Path) -> None:
         steps.format_rows(run, DEMO)
     with pytest.raises(InputError, match=r"train\.jsonl is missing"):
         steps.train(run, DEMO)
+    with pytest.raises(InputError, match=r"products\.parquet is missing"):
+        steps.Desk(run, DEMO).ask("What is a mug?")
+    steps.clean(run)
     with pytest.raises(InputError, match=r"adapter is missing"):
-        steps.ask(run, DEMO, "What is a mug?")
+        steps.Desk(run, DEMO).ask("What is a mug?")
 
 
 def test_a_hosted_recipe_is_not_trained_here(walked: Run, tmp_path: Path) -> None:
@@ -140,6 +151,16 @@ def test_reasoning_rows_join_at_format(walked: Run, tmp_path: Path) -> None:
 
 def test_your_own_words_reach_both_models(walked: Run) -> None:
     row = steps.rows(walked, "train")[0]
-    answers = steps.ask(walked, DEMO, row.input)
+    answers = steps.Desk(walked, DEMO).ask(row.input).answers
     assert answers["tuned"].text == row.output
     assert answers["base"].text != row.output
+    assert row.output in answers["extractive"].text
+
+
+def test_comparing_answers_anew_what_was_deleted(copied: Run) -> None:
+    scores = copied.scores.read_bytes()
+    for path in (copied.answers, copied.scores, copied.page):
+        path.unlink()
+    shutil.rmtree(copied.titles)
+    assert steps.compare(copied, DEMO) == json.loads(scores)
+    assert copied.titles.exists()

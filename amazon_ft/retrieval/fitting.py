@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import prod, sqrt
+from math import prod
 
 from amazon_ft.retrieval.index import DIGIT, MOST_EDITS, forgiven
 from amazon_ft.retrieval.phrases import EITHER, GLUE
@@ -17,7 +17,9 @@ TELLING = 0.57  # weight of a word from which on it tells products apart; the we
 MOSTLY = 0.6  # share of the weight of a title's words
 BEYOND = 0.01  # what such a word takes where people's own words stand between: is it available in blue?
 ASIDE = 0.005  # what one of people's own words takes beside the title
-WHOLE = 0.8  # at least this share of the weight of all that is named is the score of a title that stands there whole
+NEARLY = 0.8  # share of the weight of a title's words
+EVIDENCE = 1.0  # weight of words from which on so much of a title does not stand together by chance
+WHOLE = 0.65  # what is left at least of the score of a title of which so much stands there, whatever stands beside it
 LACKING = 0.25  # exponent of the share of a title's words that the question has: leaving words out is human
 NUMBER = 0.85  # factor for a title with a number that the question lacks: Vol. 2 may not be meant
 SHORTEST = 5  # letters of a common word from which on a misspelling of it is forgiven
@@ -48,18 +50,20 @@ def fit(asked: Sequence[str], held: Sequence[str], weigh: Callable[[str], float]
         return Fit(0.0, 0, 0)
     begin, end = min(found), max(found) + 1
     lacking = Counter(held) - Counter(meant.word for meant in found.values())
-    named, beyond, aside = _others(asked, found, begin, end)
+    inside = [asked[at] for at in range(begin, end) if at not in found and asked[at] not in GLUE]
+    beside, beyond, aside = _others(asked, begin, end)
     covered = sum(weigh(meant.word) * (1 - EDIT * meant.edits) for meant in found.values())
-    extra, asked_of = ([weigh(word) for word in words] for words in (named, beyond))
-    if covered < MOSTLY * sum(map(weigh, held)):  # so little of this title stands there: another one is named
-        extra, asked_of = extra + asked_of, []
-    right = prod(1 - WRONG * min(1.0, cost / TELLING) for cost in extra)
-    right *= (1 - BEYOND) ** len(asked_of) * (1 - ASIDE) ** aside
-    if not lacking:
-        right = max(right, WHOLE * sqrt(covered / (covered + sum(extra))))
+    whole = sum(map(weigh, held))
+    if covered < MOSTLY * whole:  # so little of this title stands there: another one is named
+        beside, beyond = beside + beyond, []
+    right = prod(1 - WRONG * min(1.0, weigh(word) / TELLING) for word in inside + beside)
+    right *= (1 - BEYOND) ** len(beyond) * (1 - ASIDE) ** aside
+    other_number = DIGIT.search(" ".join([*lacking, *beside]))
+    if not inside and not other_number and covered >= max(EVIDENCE, NEARLY * whole):
+        right = max(right, WHOLE)
     if DIGIT.search(" ".join(lacking)):
         right *= NUMBER
-    return Fit(right * (covered / sum(map(weigh, held))) ** LACKING, begin, end)
+    return Fit(right * (covered / whole) ** LACKING, begin, end)
 
 
 def similarity(asked: Sequence[str], held: Sequence[str]) -> float:
@@ -113,10 +117,9 @@ def _meant(word: str, left: Counter[str]) -> Meant | None:
     return Meant(near[0], int(near[1]))
 
 
-def _others(asked: Sequence[str], found: dict[int, Meant], begin: int, end: int) -> tuple[list[str], list[str], int]:
-    """Give what else is named in and next to the title, and what beyond it, and count people's own words."""
-    named = [asked[at] for at in range(begin, end) if at not in found and asked[at] not in GLUE]
-    beyond, aside = list[str](), 0
+def _others(asked: Sequence[str], begin: int, end: int) -> tuple[list[str], list[str], int]:
+    """Give what else is named next to the title, and what beyond it, and count people's own words."""
+    beside, beyond, aside = list[str](), list[str](), 0
     for outwards in (range(end, len(asked)), range(begin - 1, -1, -1)):
         apart = False
         for word in (asked[at] for at in outwards):
@@ -126,8 +129,8 @@ def _others(asked: Sequence[str], found: dict[int, Meant], begin: int, end: int)
             elif apart:
                 beyond.append(word)
             else:
-                named.append(word)
-    return named, beyond, aside
+                beside.append(word)
+    return beside, beyond, aside
 
 
 @cache

@@ -14,7 +14,7 @@ from amazon_ft.retrieval.phrases import EITHER
 from amazon_ft.retrieval.wording import Quoted, Reading
 
 LOOKED_AT = 30  # titles that the engine gives
-SEARCHED = 8  # words that the engine is given, the rarest, and common ones only where there are few others
+SEARCHED = 12  # words that the engine is given, the rarest, and common ones only where there are few others
 SIGNS = " ?!.,;:"
 SHOWN = 5  # candidates of a match
 # Chosen on the validation questions of benchmarks/retrieval.py, which asks the test questions with them.

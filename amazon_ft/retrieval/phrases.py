@@ -5,72 +5,127 @@ from __future__ import annotations
 # What stands in a question whatever it is about: small words, verbs of asking, wanting and having, people and
 # occasions, and what a shop speaks of. Where a title holds such a word it counts as any other.
 ENGLISH = """
-a an the this that these those it its itself one ones some any all each every both either other another such same i im
-ive id ill me my mine myself we were us our you youre your yours he him his she her hers they them their who whos whom
-whose what whats which when where why how whether if am is are was be been being isnt arent wasnt do does did done
-doing dont doesnt didnt has have had having hasnt havent can could cant couldnt will would wont wouldnt shall should
-shouldnt may might must need needs needed of in on at by for from with without to into onto about around over under up
-down out off as than then like and or but not no nor so too also just only even still yet again already ever never
-maybe perhaps really quite very much many more most less least few little lot lots bit enough else here there now today
-soon later ago please pls plz thanks thank thx hi hello hey dear sorry excuse ok okay yes yeah well oh good morning
-afternoon evening greetings cheers kindly tell say said show give gives send get gets got getting take takes make makes
-made come comes came go goes going know knows known think thinks thinking thought want wants wanted wish wonder
-wondering look looks looking see seen seeing find finds found search searching hear heard read reading ask asking asked
-answer explain describe mean means call called named titled name work works working use uses used using buy buys buying
-bought sell sells sold order ordering ordered purchase purchasing pay paid try trying tried keep keeps put puts help
-helps recommend recommended suggest consider considering deciding interested curious sure happen check checking list
-let lets anyone anything someone something everything everyone nothing thing things stuff kind sort type information
-info detail details description summary overview question idea specs specification specifications spec feature features
-product products item items article entry catalogue catalog store shop stock available availability online sale offer
-deal website page listing gift present birthday christmas xmas anniversary mom mum mother dad father brother sister son
-daughter wife husband friend friends girlfriend boyfriend grandma grandmother grandpa grandfather nephew niece uncle
-aunt cousin boss teacher kid kids child children baby babies toddler teenager adult adults family people person guy
-guys man men woman women boy boys girl girls old year years aged age ages two three four five six seven eight nine ten
-suitable appropriate great nice fine best better bad right perfect worth safe useful easy hard new big small large long
-short heavy light wide tall thick expensive cheap cost costs price prices priced weigh weighs weight size sized sizes
-dimensions dimension measure measures measurements colour color colours colors material materials wrote written write
-author authors writer published publisher publication release released pages minutes hours running time last lasts
-duration warranty guarantee guaranteed format version edition vhs dvd cd cassette tape paperback hardcover book books
-novel movie film films album song songs tracks video game include includes included including contain contains inside
-box boxes pack package pieces country origin yesterday tomorrow week month times forgot forget remember remembered
-exactly actually basically mainly btw lol u ur gimme wanna gonna gotta talking talk talks loves love likes liked hope
-hoping bother worry site web shopping cart saw somebody beginner beginners digital audio ebook print printed difference
-between compared manufactured manufacturer maker brand produced battery batteries power powered watts volts wash washed
-washable clean cleaned cleaning machine dishwasher care hold holds capacity fit fits litres liters run runs
+a able about accept actual actually add added adult adults after afternoon afterwards again against age aged ages ago
+agree album all allow allowed along already alright also although always am among amount an and anniversary another
+answer any anyone anything apart appear apply appropriate are arent around arrive arrived arrives article as asap ask
+asked asking assume at audio aunt author authors availability available avoid away awesome babies baby bad basically
+batteries battery be became because become been before begin beginner beginners begins behind being believe belong
+below beside besides best bet better between beyond big birthday bit book books boss both bother bought box boxes boy
+boyfriend boys brand bring brings broke broken brother brought btw budget busy but buy buying buys by call called came
+can cant capacity care careful carries carry cart cassette catalog catalogue caught cause cd certain certainly chance
+change changed charge cheap cheaper check checked checking cheers child children choice choose chose christmas clean
+cleaned cleaning clear clearly color colors colour colours come comes comfortable compare compared complain complete
+completely concern concerned condition confirm confused consider considering contact contain contains correct cost
+costs could couldnt country cousin curious current currently customer dad daily damage damaged daughter deal dear
+decent decide decided deciding definitely deliver delivered delivery depend depends describe description detail details
+did didnt differ difference different digital dimension dimensions direct directly dishwasher do does doesnt doing done
+dont doubt down drop dropped due duration during dvd each earlier easier easily easy ebook edition eight either elderly
+else elsewhere email end ends enjoy enjoys enough ensure entire entry especially even evening event eventually ever
+every everyone everything exactly example except excuse expect expected expecting expensive experience explain extra
+fair fairly family far fast faster father favor favour fear feature features feel feels few figure film films final
+finally find finds fine finish finished fit fits five folks follow following for forever forget forgot format found
+four friend friends from full fully fun funny further game generally get gets getting gift gimme girl girlfriend girls
+give gives gladly go goes going gone gonna good got gotta grab grandfather grandma grandmother grandpa great greatly
+greetings guarantee guaranteed guess guests guy guys had half handle handy happen happened happens happy hard hardcover
+hardly has hasnt hate have havent having he hear heard heavy hello help helps her here hers hey hi him his hold holds
+honest honestly hope hoping hours how however huge hurry hurt husband i id idea if ill im important in include included
+includes including info information inside instead instruct instructions interested into is isnt issue issues it item
+items its itself ive join just keep keeps kept kid kids kind kindly knew know known knows lacks large last lasts lately
+later latest learn learning least leave left less let lets light like liked likely likes list listed listen listing
+liters litres little lol long longer look looking looks lose lost lot lots loud love loves lower lucky machine made
+main mainly make maker makes man manage manufactured manufacturer many material materials matter maximum may maybe me
+mean means meant meanwhile measure measurements measures meet men mention mentioned might mind mine minimum minutes
+missed missing mistake mom moment money month more morning most mostly mother move moved movie much mum must my myself
+name named near nearby nearly necessary need needed needs neither nephew never new next nice niece nine no nobody none
+nor normal normally not note nothing notice noticed novel now number obviously occasion of off offer often oh ok okay
+old older on once one ones online only onto open opened opening opinion option options or order ordered ordering origin
+other otherwise ought our out outside over overall overview own owner pack package page pages paid paperback particular
+particularly pass past pay people perfect perfectly perhaps person pick picked picky pieces place plan planning please
+plenty pls plus plz point popular possible possibly power powered practical prefer present pretty previous previously
+price priced prices print printed probably problem problems produced product products proper properly provide provided
+publication published publisher purchase purchasing put puts quality question quick quickly quiet quite rather reach
+read reading ready real really reason reasonable recent recently recommend recommended refund regarding regular
+regularly related release released reliable remember remembered replace replacement reply require required requires
+research respond response result return returned returns review reviews rid right run running runs safe safely said
+sale same save saw say scared search searching second see seeing seem seems seen sell sells send sense sensitive
+separate separately serious seriously serve serves set seven several shall she shipped shipping ships shop shopping
+short shortly should shouldnt show side similar simple simply since single sister sit site six size sized sizes skill
+skills small smell so sold some somebody someone something sometimes somewhere son song songs soon sooner sorry sort
+sounds speak spec special specially specification specifications specs spend stand standard start started starting
+starts state stay step still stock stop stopped store strong struggle struggling stuff such sudden suddenly suggest
+suit suitable suits summary supposed sure surprise surprised take taken takes taking talk talking talks tall tape taste
+teacher teenager tell ten tends term terms than thank thanks that thats the their them then there theres these they
+theyre thick thing things think thinking thinks this those though thought three through throughout thus thx till time
+times tired titled to today toddler together told tomorrow tonight too total totally touch toward towards tracks tried
+trouble true truly trust try trying turn turned turns twice two type typical typically u uncle under understand
+understood unfortunately unless until up upon ur us use used useful useless user users uses using usual usually various
+version very vhs via video visit volts wait waiting walk wanna want wanted wants warn warranty was wash washable washed
+wasnt wasted watts way ways we wear wears web website week weigh weighs weight weird well went were what whatever whats
+when where wheres whether which whichever while who whole whom whos whose why wide wife will wish with within without
+woman women won wonder wonderful wondering wont word words work worked working works worried worries worry worse worst
+worth would wouldnt wow write writer written wrong wrote xmas yall yeah year years yes yesterday yet you younger your
+youre yours
 """
 PORTUGUESE = """
-o a os as um uma uns umas este esta estes estas esse essa esses essas isto isso aquilo aquele aquela ele ela eles elas
-eu me mim meu minha meus minhas nos nosso nossa voce voces vc vcs tu te teu tua seu sua seus suas lhe gente que q qual
-quais quem quando onde como quanto quanta quantos quantas porque por pq se e eh eram sao era foi foram ser sendo sera
-seria estao estava estou ta to tem tens tenho temos ter tinha teria ha havia haver existe existem pode podem poderia
-poderiam posso podemos podes deve devo deveria de do da dos das em no na nas num numa ao aos pelo pela para pra pro com
-sem sob sobre entre ate desde ou mas nem nao sim ja mais menos muito muita muitos pouco so tambem ainda aqui ali la
-agora hoje bem mal tao talvez mesmo outro outra algum alguma alguns algumas algo alguem nada ninguem todo toda todos
-todas tudo cada oi ola bom boa bons boas dia tarde noite favor gentileza obrigado obrigada obg valeu desculpa licenca
-pf pfv diga dizer diz fale fala falar conte conta contar mostre mostra mostrar mande manda passe passa explique explica
-explicar descreva descreve descrever informe informar responda sabe sabem saber sabes sei conhece conhecem conhecer
-quero quer queria querem gostaria gosto gosta gostar vai vao vou preciso precisa precisar procuro procurar procurando
-procura busco buscar buscando achar acha acho encontrar encontro ver vejo veja pensando penso pensar comprar compro
-comprando compra vender vende vendem dar dou dei usar uso usa usam serve servem vale valem pena fazer faz fazem feito
-feita feitos feitas vem vir veio ficar fica leva levar funciona funcionar interessado interessada interesse curioso
-curiosa duvida ajuda ajudar pergunta informacao informacoes info detalhe detalhes descricao resumo ficha dados
-especificacao especificacoes produto produtos item itens artigo loja estoque catalogo disponivel disponiveis venda
-oferta anuncio tipo especie coisa coisas ideia presente presentear aniversario natal mae pai irmao irma filho filha
-filhos esposa marido mulher homem amigo amiga namorado namorada avo tio tia sobrinho sobrinha primo prima chefe
-professor professora crianca criancas bebe bebes adolescente adulto adultos familia pessoa pessoas menino menina
-meninos meninas idade idades ano anos dois duas tres quatro cinco seis sete oito nove dez adequado adequada apropriado
-apropriada indicado indicada recomendado recomendada recomenda recomendam seguro segura ideal util melhor pior facil
-dificil novo nova grande pequeno pequena largo pesado pesada leve caro cara barato barata custa custam custo preco
-precos valor peso pesa pesam tamanho tamanhos medida medidas mede medem dimensoes altura largura comprimento cor cores
-material materiais escreveu escrito autor autora autores publicado publicada lancado lancada editora pagina paginas
-minutos horas tempo dura duracao garantia formato versao edicao vhs dvd cd fita livro livros romance filme filmes album
-disco musica musicas faixas video jogo inclui incluso inclusa contem traz dentro caixa pacote embalagem pecas unidades
-pais origem fabricado fabricada ontem amanha semana mes hora esqueci esquecer lembro lembrar olhar olhei olha afinal
-vive falando querendo querer adora adorar adoro ama amo curte curtir rs rsrs kkk kk tb tbm oq blz beleza ai ne
-incomodar confirmar confirma pedido fechar antes depois comecando comecar comeca bastante cuidar cuido estraga estragar
-digital impressa impresso partir site vi viu viram serio assim pros pras fabricante marca produzido produzida pilha
-pilhas bateria baterias watts volts voltagem tomada lavar lava lavavel lavado limpar limpa maquina cuidados cabe cabem
-capacidade litros rodar roda saiu sair saem chama chamado chamada
+a abrir acabar acabou aceita aceitam acha achar acho acontece acredito adequada adequado adianta adolescente adora
+adorar adoro adulto adultos afim afinal agora agrada agradeco aguenta aguento ai ainda ajuda ajudam ajudar album alem
+algo alguem algum alguma algumas alguns ali alias altura aluno alunos ama amanha amaria amiga amigo amo andar andei
+aniversario ano anos antes antigo anuncio ao aos aparece apenas apos aprendendo aprender apresentar apropriada
+apropriado aproveitar aquela aquele aqui aquilo artigo as assim assistir ate atencao atenciosamente atende atras aula
+aulas autor autora autores avaliacao avaliacoes avisa avise avo baixa baixo barata barato basta bastante bastantes
+bateria baterias bebe bebes beleza bem blz boa boas boleto bom bonita bonito bons busca buscando buscar busco cabe
+cabem cabendo caber cada caia cair caixa calma capacidade capaz cara caro caso catalogo causa cd certa certeza certo
+chama chamada chamado chefe chega chegar chegou cima cinco claro cliente coisa coisas coloca colocar com combina
+combinar comeca comecando comecar como comparar completa completo compra comprado comprando comprar comprei comprimento
+compro condicao condicoes confere confiar confiavel confirma confirmar conhece conhecem conhecer conhecia conhecimento
+consegue consegui conseguir consigo conta contar contato conte contem contente contra cor cores correto costuma costumo
+crianca criancas cuidado cuidados cuidar cuido curiosa curioso curte curti curtir curto custa custam custo da dados dar
+das dava de dei demais demora demorar dentre dentro depende depois depressa descobrir desconto descreva descreve
+descrever descricao desculpa desde deseja desejo dessa desse desta deste destes detalhada detalhe detalhes deu devagar
+deve deveria devo devolucao devolver dez dia diferenca diferente diferentes dificil diga digital dimensoes dinheiro
+direito diria disco disponiveis disponivel disse disso diz dizem dizer do dois dos dou duas dura duracao durante duvida
+duvidas dvd e edicao editora eficiente eh ela elas ele eles em embalagem encaixa encomendar encontrar encontro enfim
+entao entender entendi entre entrega entregam entregar envia enviado enviam enviar envio era eram errada errado escolha
+escolher escolhi escreveu escrito escutar especial especie especificacao especificacoes especifico esperando esperar
+espero esposa esquecer esqueci essa essas esse esses esta estado estamos estao estarei estaria estas estava este estes
+estive estiver estoque estou estraga estragar estudando estudar estudo eu evitar exatamente exato exemplo existe
+existem experiencia explica explicacao explicar explique extra fabricada fabricado fabricante facil faixas fala falando
+falar fale familia faria fariam favor faz fazem fazendo fazer fechar feita feitas feito feitos feliz fica ficam ficar
+ficaria ficha ficou filha filho filhos filme filmes fiquei fita fiz fizer foi fora foram forma formato forte frente
+frequencia funciona funcionar ganhar ganhei ganhou garante garantem garantia gente gentileza geral geralmente gosta
+gostamos gostando gostar gostaram gostaria gostei gosto gostou grande grata gratidao grato guardar ha haver havia hein
+hoje homem hora horas ia iam idade idades ideal ideia idosa idoso igual imagem imagino importa importante impressa
+impresso inclui inclusa incluso incomodar indicada indicado info informacao informacoes informar informe inteira
+inteiro interessa interessada interessado interessante interesse ir irma irmao isso isto item itens ja jeito jogo
+juntar junto kk kkk la lancada lancado largo largura lava lavado lavar lavavel legal lembra lembrar lembro lendo ler
+leu leva levar leve lhe lhes li licenca lido ligar limpa limpar linda lindo listar litros livro livros local logo loja
+longe longo lugar mae maior maiores maioria mais mal manda mandar mande mandem maneira manual maquina marca marido mas
+materiais material me mede medem medida medidas medo melhor melhores menina meninas menino meninos menor menores menos
+mes mesma mesmo mesmos metade meu meus mexer mim minha minhas minimo minutos momento mostra mostrar mostre motivo muda
+mudar muita muito muitos mulher musica musicas na nada namorada namorado nao nas natal ne nela nele nem nenhum nenhuma
+nessa nesse nesta neste ninguem no noite normal normalmente nos nossa nosso nova novamente novas nove novo novos num
+numa numero nunca o obg obrigada obrigado obviamente ocupa ocupar oferta ofertas oi oito ola olha olhando olhar olhei
+onde ontem opcao opcoes opiniao oq origem os ou outra outro ouvi ouvir pacote paga pagar pagina paginas pago pai pais
+para parece parecem parecer parecido parte partes partir passa passado passando passar passe pecas pedi pedido pedir
+pega pegar pegue pela pelas pelo pelos pena pensando pensar penso pequena pequeno percebi perder perdi pergunta perto
+pesa pesada pesado pesam peso pessoa pessoal pessoalmente pessoas pf pfv pilha pilhas pior planejo pode podem podemos
+poder poderia poderiam podes pois ponto por porque posso pouca poucas pouco poucos povo pq pra pras pratica
+praticamente pratico precisa precisam precisamos precisando precisar preciso preco precos prefere prefiro preparar
+presente presentear presentes pretendo prima primeira primeiro primo principal principalmente pro problema problemas
+procura procurando procurar procuro produto produtos produzida produzido professor professora propria proprio pros
+proxima proximo publicada publicado q quais qual qualidade qualquer quando quanta quantas quanto quantos quase quatro
+que quebra quebrar quebrou quem quer querem querendo querer queria quero quis quiser rapida rapidamente rapido razoavel
+real realmente receber recebi recente reclamar recomenda recomendada recomendado recomendam recomendaria relacao
+resistente resolve resolver responda responde responder resposta resto resumo roda rodar romance rs rsrs sabe sabem
+saber sabes sabia saem sai saiba sair saira sairia saiu sao se segue seguinte segunda segundo segura seguro sei seis
+sem semana sempre sendo sente sentir ser sera serao seria seriam serio serve servem servia servico servir sete seu seus
+sim simples site so sob sobra sobre sobrinha sobrinho sobrou sofre sozinha sozinho sua suas sucesso suficiente sugere
+sugestao suporta ta tal talvez tamanha tamanho tamanhos tambem tanta tanto tao tarde tb tbm te tem temos tempo tenho
+tens ter teria teu tia tinha tio tipo tipos tira tirar to toda todas todo todos tomada total totalmente trabalha
+trabalhar trabalho traz trazer tres troca trocar tu tua tudo uai um uma umas unica unico unidades uns usa usada usado
+usam usando usar usei uso util utiliza utilizado utilizar vai vale valem valer valeu valor vamos vao varias varios vc
+vcs veio veja vejo velha velho vem venda vende vendedor vendem vender ver verdade verificar versao vez vezes vhs vi
+video vir viram vista visto viu vive vivem voce voces volta voltagem voltar volts vontade vou watts xau
 """
 COMMON = {"en": frozenset(ENGLISH.split()), "pt": frozenset(PORTUGUESE.split())}
 EITHER = COMMON["en"] | COMMON["pt"]

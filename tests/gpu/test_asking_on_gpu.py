@@ -22,12 +22,14 @@ import random_models
 from amazon_ft import steps
 from amazon_ft.hardware.memory import Shape
 from amazon_ft.recipes import named
+from amazon_ft.recipes.published import ALPACA  # a model of random weights has no chat template
 from amazon_ft.runs import Run
 folder, backend = Path(sys.argv[1]), sys.argv[2]
 random_models.SHAPES["small"] = Shape(512, 1408, 4, 8, 4, 64, 8192)
 model = random_models.save("small", folder / "models")
 grounded = named("grounded")
 recipe = replace(grounded, base_model=str(model), rows=64, held_out_rows=16, load_in_4bit=backend == "unsloth",
+                 template=ALPACA,
                  training=replace(grounded.training, max_steps=2),
                  generation=replace(grounded.generation, max_new_tokens=24))
 run = Run(folder / "run")
