@@ -13,7 +13,7 @@ table.amazon-ft, .amazon-ft.text { font: 15px/1.5 system-ui, sans-serif; color: 
 table.amazon-ft { border-collapse: collapse; margin: 0; }
 table.amazon-ft tr { background: none; }
 table.amazon-ft td, table.amazon-ft th { padding: 6px 18px 6px 0; text-align: left !important; vertical-align: top;
-  white-space: pre-wrap; overflow-wrap: break-word; border-bottom: 1px solid #8888; max-width: 46em; min-width: 5em; }
+  white-space: pre-wrap; overflow-wrap: anywhere; border-bottom: 1px solid #8888; max-width: 46em; min-width: 5em; }
 .amazon-ft.text { white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.8; }
 .amazon-ft mark, .amazon-ft span { color: inherit; padding: 1px 0; border-radius: 2px; }
 .amazon-ft span { background: #8882; }
@@ -23,6 +23,7 @@ table.amazon-ft td, table.amazon-ft th { padding: 6px 18px 6px 0; text-align: le
 .amazon-ft mark.invented { background: #d6453d45; text-decoration: underline solid #d6453d 3px; font-weight: 700; }
 </style>"""
 CLASSES = {False: "read", True: "learned"}
+OURS = "amazon-ft tex2jax_ignore mathjax_ignore"  # prices are no formulas
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,7 +46,7 @@ class Shown:
 
 def rendered(prompt: str, completion: str) -> Shown:
     """Show what a model reads and, marked, what it learns to write."""
-    html = f'<div class="amazon-ft text">{_span(prompt, False)}{_span(completion, True)}</div>'
+    html = f'<div class="{OURS} text">{_span(prompt, False)}{_span(completion, True)}</div>'
     return Shown(html, f"{prompt}«{completion}»")
 
 
@@ -54,7 +55,7 @@ def tokens(pieces: Iterable[tuple[str, bool]]) -> Shown:
     seen = [(piece.replace("\n", "↵\n"), learned) for piece, learned in pieces]
     html = "".join(_span(piece, learned) for piece, learned in seen)
     text = "|".join(f"«{piece}»" if learned else piece for piece, learned in seen)
-    return Shown(f'<div class="amazon-ft text tokens">{html}</div>', text)
+    return Shown(f'<div class="{OURS} text tokens">{html}</div>', text)
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> Shown:
@@ -64,7 +65,7 @@ def table(rows: Sequence[Mapping[str, object]]) -> Shown:
     head = "".join(f"<th>{escape(name)}</th>" for name in rows[0])
     body = "".join(f"<tr>{''.join(f'<td>{_html(value)}</td>' for value in row.values())}</tr>" for row in rows)
     text = "\n\n".join("\n".join(f"{name}: {value}" for name, value in row.items()) for row in rows)
-    return Shown(f'<table class="amazon-ft"><tr>{head}</tr>{body}</table>', text)
+    return Shown(f'<table class="{OURS}"><tr>{head}</tr>{body}</table>', text)
 
 
 def framed(page: str, height: int = 720) -> Shown:

@@ -193,7 +193,12 @@ def _group(axes: Axes, tick: float, values: Mapping[str, float | None], styles: 
         at = tick - 0.4 + thickness * (place + 0.5)
         color, hatch = styles[system]
         axes.barh(at, value or 0, height=thickness * 0.9, color=color, hatch=hatch, edgecolor=DARK)
-        _write(axes, value or 0, at, f"{system}  {'nothing to count' if value is None else f'{value:.1%}'}")
+        _write(
+            axes,
+            value or 0,
+            at,
+            f"{system.replace('_', ' ')}  {'nothing to count' if value is None else f'{value:.1%}'}",
+        )
 
 
 def _write(axes: Axes, x: float, y: float, text: str, *, left: bool = False, shift: float = 0) -> None:

@@ -86,7 +86,7 @@ from amazon_ft import comparison
 
 labels = {name: metric.label for name, metric in comparison.METRICS.items()}
 columns = {(set_, who): scores[set_][who] for set_ in scores for who in scores[set_]}
-pd.DataFrame(columns).drop("n").rename(index=labels).style.format(precision=2, na_rep="–")
+pd.DataFrame(columns).drop("n").rename(index=labels).T.style.format(precision=2, na_rep="–")
 
 # %% [markdown]
 # - **Exact match** asks for every word. A model that may not look into the catalogue can reach 100% only by memory.

@@ -14,12 +14,11 @@ from amazon_ft.retrieval.phrases import EITHER, GLUE
 # Chosen on the validation questions of benchmarks/retrieval.py, which asks its test questions with them.
 WRONG = 0.9  # what a telling word that the title lacks takes of the score, in or next to it
 TELLING = 0.57  # weight of a word from which on it tells products apart; the weight of a word in no title is 1
-MOSTLY = 0.6  # share of the weight of a title's words
 BEYOND = 0.01  # what such a word takes where people's own words stand between: is it available in blue?
 ASIDE = 0.005  # what one of people's own words takes beside the title
-NEARLY = 0.8  # share of the weight of a title's words
-EVIDENCE = 1.0  # weight of words from which on so much of a title does not stand together by chance
-WHOLE = 0.65  # what is left at least of the score of a title of which so much stands there, whatever stands beside it
+MOSTLY = 0.6  # share of a title's weight below which what stands beyond it names another one
+NEARLY, EVIDENCE = 0.8, 1.0  # share of a title's weight, and weight, that do not stand together by chance
+WHOLE = 0.65  # what is left at least of the score of a title of which so much does, whatever stands beside it
 LACKING = 0.25  # exponent of the share of a title's words that the question has: leaving words out is human
 NUMBER = 0.85  # factor for a title with a number that the question lacks: Vol. 2 may not be meant
 SHORTEST = 5  # letters of a common word from which on a misspelling of it is forgiven

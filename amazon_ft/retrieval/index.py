@@ -21,6 +21,7 @@ RARE = 30  # titles: a word that so few hold may be a misspelling of another
 MOST_WORDS = 48  # that a title or a question is told by
 DIGIT = re.compile(r"\d")
 INSIDE = re.compile(r"(?<=\w)['’](?=\w)|(?<=s)['’]|(?<=\b[^\W\d_])\.(?=[^\W\d_]\b)")  # hell's, U.S.
+PLAIN = re.compile(r"[A-Za-z0-9][^&'.\x80-\U0010ffff]*")  # nothing to read in another way
 ALPHANUMERIC = re.compile(r"[^\W_]")
 FORGIVEN = 12.0  # what a word that is spelled another way counts, on BM25's scale
 
@@ -70,7 +71,12 @@ def build(products: Path, folder: Path) -> None:
         index.register_tokenizer("title", _analyzer())
         writer = index.writer(HEAP, 1)
         for row, uid, title in _rows(products):
-            writer.add_document(tantivy.Document(uid=uid.encode(), title=_spellings(title), row=row))
+            document = tantivy.Document()  # filled field by field: half the time of keywords
+            document.add_unsigned("row", row)
+            document.add_bytes("uid", uid.encode())
+            for spelling in _spellings(title):
+                document.add_text("title", spelling)
+            writer.add_document(document)
         writer.commit()
         writer.wait_merging_threads()
         write_json(temporary / ABOUT, {**_stamp(products), "sha256": digest(products)})
@@ -108,6 +114,8 @@ def search(titles: Titles, telling: Sequence[str], beside: Sequence[str], limit:
 
 def _spellings(title: str) -> list[str]:
     """Give a title and, last, what its words are read from: entities read, signs spelled where there is no word."""
+    if PLAIN.fullmatch(title):
+        return [title]
     plain = unescape(title) if "&" in title else title
     plain = plain if plain.isascii() else normalize("NFC", plain)
     if any(sign in plain for sign in "'’."):
