@@ -56,7 +56,9 @@ def _show(reply: Reply, ways: str, as_json: bool) -> None:
 def _typed() -> Iterator[str]:
     while True:
         try:
-            line = input("> " if sys.stdin.isatty() else "")
+            if sys.stdin.isatty():
+                print("> ", end="", file=sys.stderr, flush=True)
+            line = input()
         except EOFError:
             return
         if not line.strip():
@@ -66,7 +68,7 @@ def _typed() -> Iterator[str]:
 
 def _chosen(typed: str, last: Reply | None) -> tuple[str, str] | None:
     """Read a number as the choice of a candidate of the last reply: its question again, with that uid."""
-    candidates = last.match.candidates if last else ()
-    if last is None or not typed.strip().isdecimal() or not 1 <= int(typed) <= len(candidates):
+    listed = {str(number): each for number, each in enumerate(last.match.candidates, 1)} if last else {}
+    if last is None or last.source or typed.strip() not in listed:
         return None
-    return last.question, candidates[int(typed) - 1].entry.uid
+    return last.question, listed[typed.strip()].entry.uid

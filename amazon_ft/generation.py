@@ -10,7 +10,6 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from amazon_ft.files import InputError
 from amazon_ft.models import Loaded, adapter_off, answering, in_precision
 from amazon_ft.prompts import Example, prompt_ids, stop_token_id
 from amazon_ft.recipes import Generation, Recipe, Training
@@ -45,19 +44,13 @@ def answers(loaded: Loaded, recipe: Recipe, asked: Mapping[str, Sequence[Example
 def room(loaded: Loaded, recipe: Recipe, example: Example) -> int:
     """Count the tokens that are left for more context in the prompt of `example`.
 
-    A prompt and its answer fit into what the model can read, and into what it was trained to read or 2,048 tokens.
-    Raises InputError if the prompt is too long as it is.
+    A prompt and its answer fit into what the model can read, and into what it was trained to read or 2,048 tokens;
+    below 0, this one does not.
     """
     trained = recipe.training.max_length if isinstance(recipe.training, Training) else 0
     window = min(loaded.model.config.get_text_config().max_position_embeddings, max(WINDOW, trained))
     prompt = len(prompt_ids(example, recipe.template, loaded.tokenizer))
-    left: int = window - recipe.generation.max_new_tokens - prompt
-    if left < 0:
-        raise InputError(
-            f"the question takes {prompt:,} tokens, and with the answer that is more than the {window:,} "
-            f"that {recipe.base_model} reads here: ask a shorter one."
-        )
-    return left
+    return int(window - recipe.generation.max_new_tokens - prompt)
 
 
 def tokens(loaded: Loaded, text: str) -> int:

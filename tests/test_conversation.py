@@ -110,7 +110,7 @@ def test_an_empty_line_or_the_end_of_the_input_ends_it(tell: Any, end: str) -> N
     assert tell(end="")[0] == []
 
 
-@pytest.mark.parametrize("typed", ["2", " 2 ", "٢"])
+@pytest.mark.parametrize("typed", ["2", " 2 "])
 def test_a_number_chooses_among_those_just_listed(tell: Any, twins: list[Product], typed: str) -> None:
     question = f"Tell me about {TWINS}"
     (first, second), errors = tell(question, typed)
@@ -147,12 +147,10 @@ def test_a_number_is_a_question_at_first(tell: Any) -> None:
     assert tell("1")[0][0]["question"] == "1"
 
 
-@pytest.mark.xfail(strict=True, reason="candidates that no reply lists can be chosen")
 def test_a_number_is_a_question_where_nothing_is_listed(tell: Any, catalogue: list[Product]) -> None:
     assert tell(f"Tell me about {catalogue[0].title}", "2")[0][1]["question"] == "2"
 
 
-@pytest.mark.xfail(strict=True, reason="Python reads no number of over 4,300 digits")
 def test_a_number_of_any_length_is_a_question(tell: Any) -> None:
     assert tell(ABSENT, "9" * 5_000)[0][1]["question"] == "9" * 5_000
 
@@ -196,7 +194,6 @@ def test_questions_share_one_desk(tell: Any, monkeypatch: pytest.MonkeyPatch) ->
     assert len(desks) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="input() prompts on the standard output")
 def test_a_terminal_is_prompted_beside_the_answers(
     walked: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -110,6 +110,8 @@ class Reply:
     def __str__(self) -> str:
         """Say the answer, its quote and its source; or what else the catalogue has."""
         wording = ANSWERS[self.match.reading.language if self.match.reading else "en"]
+        if self.answer is None and self.source:
+            return f"{self.source.product.title} [{self.source.product.uid}]"
         if self.answer is None:
             head = wording.several if self.match.kind == "ambiguous" else wording.absent
             near = [f"  {number}. {each}" for number, each in enumerate(self.match.candidates, 1)]

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
+from threading import Lock
 from typing import Any
-from unicodedata import normalize
+from unicodedata import combining, normalize
 
 from amazon_ft.files import InputError, digest, replacing, write_json
 
+LOCK = Lock()
+RACES = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT)  # another process was done first
 ABOUT = "catalogue.json"  # what an index was built from, beside its own files
 HEAP = 60_000_000  # bytes: enough for three segments of a million titles
 FUZZY_LENGTHS = (4, 9)  # letters from which on one edit is forgiven, and two
@@ -52,13 +57,20 @@ def opened(products: Path, folder: Path) -> Titles:
     """
     if not products.exists():
         raise InputError(f"{products} is missing: do the step 'clean' first.")
-    if not _fits(products, folder):
-        build(products, folder)
-    try:
-        return _open(folder)
-    except ValueError:  # tantivy's word for a file that is torn or of another version
-        build(products, folder)
-        return _open(folder)
+    with LOCK:
+        for last in (False, False, True):
+            try:
+                if not _fits(products, folder):
+                    build(products, folder)
+                return _open(folder)
+            except ValueError:  # tantivy's word for a file that is torn, missing or of another version
+                (folder / ABOUT).unlink(missing_ok=True)
+                if last:
+                    raise
+            except OSError as error:
+                if last or error.errno not in RACES:
+                    raise
+    raise AssertionError("the last try returns or raises")
 
 
 def build(products: Path, folder: Path) -> None:
@@ -70,21 +82,27 @@ def build(products: Path, folder: Path) -> None:
         index = tantivy.Index(_schema(), path=str(temporary))
         index.register_tokenizer("title", _analyzer())
         writer = index.writer(HEAP, 1)
-        for row, uid, title in _rows(products):
-            document = tantivy.Document()  # filled field by field: half the time of keywords
-            document.add_unsigned("row", row)
-            document.add_bytes("uid", uid.encode())
-            for spelling in _spellings(title):
-                document.add_text("title", spelling)
-            writer.add_document(document)
-        writer.commit()
-        writer.wait_merging_threads()
+        try:
+            for row, uid, title in _rows(products):
+                document = tantivy.Document()  # filled field by field: half the time of keywords
+                document.add_unsigned("row", row)
+                document.add_bytes("uid", uid.encode())
+                for spelling in _spellings(title):
+                    document.add_text("title", spelling)
+                writer.add_document(document)
+            writer.commit()
+        except BaseException:
+            writer.rollback()
+            raise
+        finally:
+            writer.wait_merging_threads()  # else they write on in a folder that is moved or removed
         write_json(temporary / ABOUT, {**_stamp(products), "sha256": digest(products)})
 
 
 def words(titles: Titles, text: str) -> list[str]:
     """Split a text into words as the index does, small and without accents; a text without any into its signs."""
-    found: list[str] = titles.analyzer.analyze(_spellings(text)[-1])
+    known = text.encode("utf-8", "replace").decode()  # a lone surrogate is no text
+    found: list[str] = titles.analyzer.analyze(_spellings(known)[-1])
     return found[:MOST_WORDS]
 
 
@@ -117,7 +135,7 @@ def _spellings(title: str) -> list[str]:
     if PLAIN.fullmatch(title):
         return [title]
     plain = unescape(title) if "&" in title else title
-    plain = plain if plain.isascii() else normalize("NFC", plain)
+    plain = plain if plain.isascii() else "".join(char for char in normalize("NFKD", plain) if not combining(char))
     if any(sign in plain for sign in "'’."):
         plain = INSIDE.sub("", plain)
     if not ALPHANUMERIC.search(plain):
@@ -179,6 +197,7 @@ def _open(folder: Path) -> Titles:
 
     index = tantivy.Index.open(str(folder))
     searcher = index.searcher()
+    searcher.doc_freq("title", "")  # touches the files that opening does not
     return Titles(searcher.num_docs, searcher, index.schema, _analyzer())
 
 
@@ -186,11 +205,14 @@ def _fits(products: Path, folder: Path) -> bool:
     about = folder / ABOUT
     if not about.exists():
         return False
-    recorded = json.loads(about.read_text(encoding="utf-8"))
-    stamp = _stamp(products)
+    recorded, stamp = dict(json.loads(about.read_text(encoding="utf-8"))), _stamp(products)
     if {key: recorded.get(key) for key in stamp} == stamp:
         return True
-    return bool(recorded.get("sha256") == digest(products))
+    if recorded.get("sha256") != digest(products):
+        return False
+    with suppress(PermissionError):  # somebody else's folder: the hash is taken again next time
+        write_json(about, {**recorded, **stamp})
+    return True
 
 
 def _stamp(products: Path) -> dict[str, int]:

@@ -55,11 +55,14 @@ class Desk:
         A product that is not in the catalogue, or may be one of several, has no answer with a source.
         Raises InputError for an empty question and for a uid that is not there.
         """
+        question, uid = (text.encode("utf-8", "replace").decode() for text in (question, uid))  # as bytes may come
         example = prompts.free_question(question, self.recipe.asked)
         match = self._match(question, uid)
         product = self.products([match])[0] if match.kind == "found" else None
         wanted = [cell for cell in cells if product or cell in CLOSED_BOOK]
         loaded = self.loaded if set(wanted) - {EXTRACTIVE} else None
+        if loaded:
+            _check_length(example, self.recipe, loaded)
         asked = look_up(example, match, product, self.recipe, loaded)
         [given] = answered([asked], self.recipe, loaded, wanted)
         return Reply(question, match, asked.source, given)
@@ -69,13 +72,14 @@ class Desk:
         return products.at(self.run.products, [match.candidates[0].entry.row for match in matches])
 
     def _match(self, question: str, uid: str) -> Match:
+        titles = self.titles
         if not uid:
-            return matching.find(self.titles, question)
+            return matching.find(titles, question)
         row = products.row_of(self.run.products, uid)
         if row is None:
             raise InputError(f"{self.run.products} holds no product {uid!r}: leave the uid out to look for its title.")
         [product] = products.at(self.run.products, [row])
-        return matching.about(self.titles, question, Entry(uid, product.title, row))
+        return matching.about(titles, question, Entry(uid, product.title, row))
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,14 @@ def _generated(
         for (place, cell, _), said in zip(own, texts[system], strict=True):
             given[place][cell] = answers.checked(cell, some[place].source, **asdict(said))
     return given
+
+
+def _check_length(example: Example, recipe: Recipe, loaded: Loaded) -> None:
+    from amazon_ft import generation
+
+    over = -generation.room(loaded, recipe, example)
+    if over > 0:
+        raise InputError(f"the question is {over:,} tokens too long for {recipe.base_model}: ask a shorter one.")
 
 
 def check_weights(run: Run, recipe: Recipe) -> None:
