@@ -158,6 +158,16 @@ def test_a_catalogue_that_is_only_copied_is_not_indexed_anew(
     assert {name for name, time in times(folder).items() if time != before[name]} == {index.ABOUT}
 
 
+def test_an_index_of_an_older_format_is_built_anew(
+    catalogue_file: Path, folder: Path, builds: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.opened(catalogue_file, folder)
+    monkeypatch.setattr(index, "FORMAT", index.FORMAT + 1)
+    assert every_title_is_found(index.opened(catalogue_file, folder))
+    index.opened(catalogue_file, folder)
+    assert len(builds) == 2
+
+
 def test_a_copied_catalogue_is_hashed_once(catalogue_file: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index.opened(catalogue_file, folder)
     os.utime(catalogue_file, (1_000_000_000, 1_000_000_000))

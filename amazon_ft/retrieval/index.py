@@ -18,6 +18,7 @@ from amazon_ft.files import InputError, digest, replacing, write_json
 
 LOCK = Lock()
 RACES = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT)  # another process was done first
+FORMAT = 1  # of the index: an older one is built anew
 ABOUT = "catalogue.json"  # what an index was built from, beside its own files
 HEAP = 60_000_000  # bytes: enough for three segments of a million titles
 FUZZY_LENGTHS = (4, 9)  # letters from which on one edit is forgiven, and two
@@ -28,6 +29,7 @@ DIGIT = re.compile(r"\d")
 INSIDE = re.compile(r"(?<=\w)['’](?=\w)|(?<=s)['’]|(?<=\b[^\W\d_])\.(?=[^\W\d_]\b)")  # hell's, U.S.
 PLAIN = re.compile(r"[A-Za-z0-9][^&'.\x80-\U0010ffff]*")  # nothing to read in another way
 ALPHANUMERIC = re.compile(r"[^\W_]")
+FORGIVABLE = 4  # words of a question whose misspellings are looked for: each takes its time
 FORGIVEN = 12.0  # what a word that is spelled another way counts, on BM25's scale
 
 
@@ -85,8 +87,7 @@ def build(products: Path, folder: Path) -> None:
         try:
             for row, uid, title in _rows(products):
                 document = tantivy.Document()  # filled field by field: half the time of keywords
-                document.add_unsigned("row", row)
-                document.add_bytes("uid", uid.encode())
+                document.add_bytes("key", f"{row} {uid}".encode())
                 for spelling in _spellings(title):
                     document.add_text("title", spelling)
                 writer.add_document(document)
@@ -96,7 +97,7 @@ def build(products: Path, folder: Path) -> None:
             raise
         finally:
             writer.wait_merging_threads()  # else they write on in a folder that is moved or removed
-        write_json(temporary / ABOUT, {**_stamp(products), "sha256": digest(products)})
+        write_json(temporary / ABOUT, {"format": FORMAT, **_stamp(products), "sha256": digest(products)})
 
 
 def words(titles: Titles, text: str) -> list[str]:
@@ -120,8 +121,8 @@ def search(titles: Titles, telling: Sequence[str], beside: Sequence[str], limit:
     """Find the entries whose titles share most with these words, by BM25; rare `telling` words are forgiven edits."""
     from tantivy import Occur, Query
 
-    parts = [part for word in telling for part in _parts(titles, word)]
-    parts += [_term(titles, word) for word in beside]
+    parts = [_term(titles, word) for word in (*telling, *beside)]
+    parts += [part for word in telling[:FORGIVABLE] for part in _misspelt(titles, word)]
     if not parts:
         return []
     whole = Query.boolean_query([(Occur.Should, part) for part in parts])
@@ -143,15 +144,11 @@ def _spellings(title: str) -> list[str]:
     return [title] if plain == title else [title, plain]
 
 
-def _parts(titles: Titles, word: str) -> Iterator[Any]:
+def _misspelt(titles: Titles, word: str) -> Iterator[Any]:
     from tantivy import Query
 
-    known = frequency(titles, word)
-    if known:
-        yield _term(titles, word)
-    edits = forgiven(word)
-    if known < RARE and edits:
-        fuzzy = Query.fuzzy_term_query(titles.schema, "title", word, 1 if known else edits)
+    if frequency(titles, word) < RARE and forgiven(word):  # one edit finds it; a second would take twice the time
+        fuzzy = Query.fuzzy_term_query(titles.schema, "title", word, 1)
         yield Query.boost_query(fuzzy, FORGIVEN)
 
 
@@ -162,7 +159,8 @@ def _term(titles: Titles, word: str) -> Any:
 
 
 def _entry(document: Any) -> Entry:
-    return Entry(document.get_first("uid").decode(), document.get_first("title"), document.get_first("row"))
+    row, uid = document.get_first("key").decode().split(" ", 1)
+    return Entry(uid, document.get_first("title"), int(row))
 
 
 def _schema() -> Any:
@@ -170,8 +168,7 @@ def _schema() -> Any:
 
     schema = SchemaBuilder()
     schema.add_text_field("title", stored=True, tokenizer_name="title", index_option="freq")
-    schema.add_bytes_field("uid", stored=True)
-    schema.add_unsigned_field("row", stored=True)
+    schema.add_bytes_field("key", stored=True)  # row and uid: one field costs less than two
     return schema.build()
 
 
@@ -206,6 +203,8 @@ def _fits(products: Path, folder: Path) -> bool:
     if not about.exists():
         return False
     recorded, stamp = dict(json.loads(about.read_text(encoding="utf-8"))), _stamp(products)
+    if recorded.get("format") != FORMAT:
+        return False
     if {key: recorded.get(key) for key in stamp} == stamp:
         return True
     if recorded.get("sha256") != digest(products):

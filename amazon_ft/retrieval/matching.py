@@ -13,7 +13,7 @@ from amazon_ft.retrieval.index import Entry, Titles
 from amazon_ft.retrieval.phrases import EITHER
 from amazon_ft.retrieval.wording import Quoted, Reading
 
-LOOKED_AT = 30  # titles that the engine gives
+LOOKED_AT = 20  # titles that the engine gives
 SEARCHED = 12  # words that the engine is given, the rarest, and common ones only where there are few others
 SIGNS = " ?!.,;:"
 SHOWN = 5  # candidates of a match
@@ -45,9 +45,11 @@ class Match:
 
 
 def find(titles: Titles, question: str) -> Match:
-    """Find the product that a question in a user's own words is about: in its quotes, or anywhere in it."""
+    """Find the product that a question in a user's own words is about: anywhere in it, else in its quotes."""
     best, reading = list[Candidate](), wording.read(index.words(titles, question), ())
-    for part in (*wording.quotes(question), Quoted("", question, "")):
+    for part in (Quoted("", question, ""), *wording.quotes(question)):
+        if best and best[0].score >= FOUND:
+            break
         asked = index.words(titles, part.text)
         before, after = (index.words(titles, text) if text.strip(SIGNS) else [] for text in (part.before, part.after))
         ranked = rank(titles, asked)
