@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from math import log
@@ -13,7 +13,7 @@ from amazon_ft.retrieval.index import Entry, Titles
 from amazon_ft.retrieval.phrases import EITHER
 from amazon_ft.retrieval.wording import Quoted, Reading
 
-LOOKED_AT = 20  # titles that the engine gives
+LOOKED_AT = 25  # titles that the engine gives
 SEARCHED = 12  # words that the engine is given, the rarest, and common ones only where there are few others
 SIGNS = " ?!.,;:"
 SHOWN = 5  # candidates of a match
@@ -46,13 +46,15 @@ class Match:
 
 def find(titles: Titles, question: str) -> Match:
     """Find the product that a question in a user's own words is about: anywhere in it, else in its quotes."""
-    best, reading = list[Candidate](), wording.read(index.words(titles, question), ())
+    everything = index.words(titles, question)
+    entries = _entries(titles, everything)
+    best, reading = list[Candidate](), wording.read(everything, ())
     for part in (Quoted("", question, ""), *wording.quotes(question)):
         if best and best[0].score >= FOUND:
             break
         asked = index.words(titles, part.text)
         before, after = (index.words(titles, text) if text.strip(SIGNS) else [] for text in (part.before, part.after))
-        ranked = rank(titles, asked)
+        ranked = rank(titles, asked, entries)
         if ranked and (not best or ranked[0].score > best[0].score):
             best, place = ranked, _place(titles, asked, ranked[0].entry)
             reading = wording.read([*before, *asked[: place.begin]], [*asked[place.end :], *after])
@@ -67,13 +69,10 @@ def about(titles: Titles, question: str, entry: Entry) -> Match:
     return Match("found", reading, (Candidate(entry, 1.0),))
 
 
-def rank(titles: Titles, asked: Sequence[str]) -> list[Candidate]:
-    """Rank the titles that share words with those of a question, best first."""
-    rare = sorted(dict.fromkeys(asked), key=lambda word: index.frequency(titles, word))
-    telling = [word for word in rare if word not in EITHER][:SEARCHED]
-    beside = [word for word in rare if word in EITHER][: SEARCHED - len(telling)]
+def rank(titles: Titles, asked: Sequence[str], entries: Iterable[Entry]) -> list[Candidate]:
+    """Rank entries by how well their titles fit the words of a question, best first."""
     weigh, ranked = cache(partial(weight, titles)), []
-    for entry in index.search(titles, telling, beside, LOOKED_AT):
+    for entry in entries:
         held = index.words(titles, entry.title)
         place = fit(asked, held, weigh)
         alike = similarity(asked[place.begin : place.end], held)
@@ -91,6 +90,13 @@ def kind(ranked: Sequence[Candidate]) -> str:
 
 def _place(titles: Titles, asked: Sequence[str], entry: Entry) -> Fit:
     return fit(asked, index.words(titles, entry.title), partial(weight, titles))
+
+
+def _entries(titles: Titles, asked: Sequence[str]) -> list[Entry]:
+    rare = sorted(dict.fromkeys(asked), key=lambda word: index.frequency(titles, word))
+    telling = [word for word in rare if word not in EITHER][:SEARCHED]
+    beside = [word for word in rare if word in EITHER][: SEARCHED - len(telling)]
+    return index.search(titles, telling, beside, LOOKED_AT)
 
 
 def weight(titles: Titles, word: str) -> float:
