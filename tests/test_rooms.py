@@ -274,3 +274,21 @@ def test_the_readme_tells_how_fast_training_was_measured() -> None:
         for case, pair in whole.items()
     ]
     assert f"{result['packing'][0]['tokens_per_second']:,.0f} on the 1B model" in _readme()
+
+
+def test_the_readme_tells_how_well_products_are_found() -> None:
+    result = json.loads((ROOT / "benchmarks" / "results" / "retrieval.json").read_text(encoding="utf-8"))
+    table = {(row["kind"], row["language"]): row for row in result["ours"]["table"]}
+    told = re.findall(
+        r"^\| [^|]*titles[^|]* \| ([\d.]+)% \| ([\d.]+)% \| ([\d.]+)% \| ([\d.]+)% \|$", _readme(), re.MULTILINE
+    )
+    assert told == [
+        tuple(
+            f"{100 * share:.1f}"
+            for share in (
+                *(table[kind, language]["top1"] for language in ("en", "pt")),
+                *(table[kind, "en"][name] for name in ("engine_top1", "turned_away")),
+            )
+        )
+        for kind in ("long", "hard", "real")
+    ]

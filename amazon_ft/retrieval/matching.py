@@ -13,7 +13,7 @@ from amazon_ft.retrieval.index import Entry, Titles
 from amazon_ft.retrieval.phrases import EITHER
 from amazon_ft.retrieval.wording import Quoted, Reading
 
-LOOKED_AT = 25  # titles that the engine gives
+LOOKED_AT = 20  # titles that the engine gives
 SEARCHED = 12  # words that the engine is given, the rarest, and common ones only where there are few others
 SIGNS = " ?!.,;:"
 SHOWN = 5  # candidates of a match
