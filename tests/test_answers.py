@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from amazon_ft.products import Product
 from amazon_ft.retrieval import answers
-from amazon_ft.retrieval.answers import CELLS, EXTRACTIVE, UNTOLD, WITH_SOURCE, Reply, Source, Sourced
-from amazon_ft.retrieval.facets import FACETS
+from amazon_ft.retrieval.answers import CELLS, EXTRACTIVE, WITH_SOURCE, Reply, Source, Sourced
+from amazon_ft.retrieval.facets import DESCRIPTION, FACETS
 from amazon_ft.retrieval.index import Entry
 from amazon_ft.retrieval.matching import Candidate, Match
 from amazon_ft.retrieval.quoting import ANSWERS, Fact, Quote, cites
@@ -27,6 +27,8 @@ FACETLESS = Reading(None, "vhs", "en")
 SILENT = Reading(BY_NAME["warranty"], "", "en")
 PADDING = " ".join(f"Chapter {number} of this tale is set in Perth." for number in range(200))
 LONG = Product(UID, TITLE, f"{PADDING} It weighs 77 g. {PADDING}")
+
+UNTOLD = Reading(DESCRIPTION, "", "en")
 
 
 def read(reading: Reading = UNTOLD, limit: int = 4_000) -> Source:

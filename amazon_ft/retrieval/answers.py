@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from amazon_ft.products import Product
-from amazon_ft.retrieval.facets import DESCRIPTION
 from amazon_ft.retrieval.grounding import entry
 from amazon_ft.retrieval.matching import Match
 from amazon_ft.retrieval.passages import Passages, fit
@@ -18,7 +17,6 @@ CLOSED_BOOK = ("base", "tuned")
 WITH_SOURCE = {"base_with_source": "base", "tuned_with_source": "tuned"}  # cell -> which weights
 EXTRACTIVE = "extractive"  # no model: the words of the catalogue alone
 CELLS = (*CLOSED_BOOK, *WITH_SOURCE, EXTRACTIVE)
-UNTOLD = Reading(DESCRIPTION, "", "en")
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ class Reply:
 
     def __str__(self) -> str:
         """Say the answer, its quote and its source; or what else the catalogue has."""
-        wording = ANSWERS[self.match.reading.language if self.match.reading else "en"]
+        wording = ANSWERS[self.match.reading.language]
         if self.answer is None and self.source:
             return f"{self.source.product.title} [{self.source.product.uid}]"
         if self.answer is None:

@@ -13,12 +13,12 @@ from amazon_ft.products import Product
 from amazon_ft.prompts import Example
 from amazon_ft.recipes import Recipe
 from amazon_ft.retrieval import answers, index, matching
-from amazon_ft.retrieval.answers import CELLS, CLOSED_BOOK, EXTRACTIVE, UNTOLD, WITH_SOURCE, Reply, Source, Sourced
+from amazon_ft.retrieval.answers import CELLS, CLOSED_BOOK, EXTRACTIVE, WITH_SOURCE, Reply, Source, Sourced
 from amazon_ft.retrieval.grounding import entry
 from amazon_ft.retrieval.index import Entry, Titles
 from amazon_ft.retrieval.matching import Match
 from amazon_ft.retrieval.quoting import ANSWERS
-from amazon_ft.runs import Run, manifest
+from amazon_ft.runs import Run, claim, manifest
 
 if TYPE_CHECKING:
     from amazon_ft.models import Loaded
@@ -42,8 +42,9 @@ class Desk:
     def loaded(self) -> Loaded:
         """Load the model with the run's adapter.
 
-        Raises InputError if there is no adapter, or another base model.
+        Raises InputError if there is no adapter, another base model, or the run belongs to another recipe.
         """
+        claim(self.run, self.recipe.as_dict())
         check_weights(self.run, self.recipe)
         from amazon_ft import models
 
@@ -94,7 +95,7 @@ class Asked:
 
 def look_up(example: Example, match: Match, product: Product | None, recipe: Recipe, loaded: Loaded | None) -> Asked:
     """Put what was read of a product beside a question: as much as a model can read, and what answers first."""
-    reading = match.reading or UNTOLD
+    reading = match.reading
     if product is None:
         return Asked(example, None, None, reading.language)
     score = match.candidates[0].score
