@@ -2,12 +2,13 @@
 
     python benchmarks/retrieval.py [--quick] [--rows N] [--questions N] [--real FILE] [--thresholds]
 
-The catalogue and the questions are those of benchmarks/titles.py; --real adds the titles of a JSON lines file. Beside
-ours stand the engine's own order of the same words, that order looked at again with rapidfuzz's token_sort_ratio, and
-SQLite's FTS5. Each side builds in a fresh process; CPU
-seconds are user and system time of all its threads, the least of three builds; the peak is the most memory that it held. --thresholds prints
-precision and recall on the validation questions, to choose by. The last line is JSON; a full run with --real writes it
-to benchmarks/results/retrieval.json. --quick takes 60,000 titles and 200 questions.
+The catalogue and the questions are those of benchmarks/titles.py; --real adds the titles of a JSON lines file, but for
+one in four, which are asked for as products that do not exist. Beside ours stand the engine's own order of the same
+words, that order looked at again with rapidfuzz's token_sort_ratio, and SQLite's FTS5. Each side builds in a fresh
+process; CPU seconds are user and system time of all its threads, the least of three builds, and the peak is the most
+memory that it held. --thresholds prints precision and recall on the validation questions, to choose by. The last line
+is JSON; a full run with --real writes it to benchmarks/results/retrieval.json. --quick takes 60,000 titles and 200
+questions.
 """
 
 from __future__ import annotations
