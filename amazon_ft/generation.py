@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tqdm.auto import tqdm
@@ -26,7 +26,7 @@ class Answer:
     text: str
     tokens: int
     stopped: bool
-    seconds: float
+    seconds: float = field(compare=False)
 
 
 def answers(loaded: Loaded, recipe: Recipe, asked: Mapping[str, Sequence[Example]]) -> dict[str, list[Answer]]:

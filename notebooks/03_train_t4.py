@@ -305,8 +305,8 @@ print(f"{trained:,} numbers are trained beside {beside:,} frozen ones: {trained 
 # %%
 known = steps.rows(run, "train")[0]
 question = known.input or known.instruction
-answers = steps.ask(run, recipe, question)
-said = {who: answer.text for who, answer in answers.items()} | {"true description": known.output}
+reply = steps.Desk(run, recipe).ask(question, cells=("base", "tuned"))
+said = {who: one.text for who, one in reply.answers.items()} | {"true description": known.output}
 print(question)
 display.table([{"who": who, "says": text} for who, text in said.items()])
 
@@ -323,7 +323,7 @@ demo = (RECIPE, SOURCE) == ("demo", "bundled")
 assert (run.adapter / "recipe.json").is_file() and 0 < trained < beside
 assert 0 < losses[-1]["step"] <= planned and plan.peak <= plan.budget
 assert not demo or end < 0.2 < best["eval_loss"] < last["eval_loss"]
-assert not demo or answers["tuned"].text == known.output != answers["base"].text
+assert not demo or said["tuned"] == known.output != said["base"]
 
 # %% [markdown]
 # **Next:** [4. Compare](04_compare.ipynb)
