@@ -65,10 +65,14 @@ def split_of(title: str) -> str:
 
 def normalised(title: str) -> str:
     """Reduce a title to its lower-case unaccented words."""
-    plain = title.casefold()
-    if not plain.isascii():
-        plain = "".join(char for char in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(char))
-    return " ".join(re.findall(r"\w+", plain))
+    return " ".join(re.findall(r"\w+", unaccented(title.casefold())))
+
+
+def unaccented(text: str) -> str:
+    """Take the accents off a text, and what else Unicode writes as a letter and a mark."""
+    if text.isascii():
+        return text
+    return "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
 
 
 def hash_of(text: str) -> int:

@@ -158,6 +158,14 @@ def test_a_catalogue_that_is_only_copied_is_not_indexed_anew(
     assert {name for name, time in times(folder).items() if time != before[name]} == {index.ABOUT}
 
 
+def test_a_catalogue_that_is_no_parquet_is_one_sentence(catalogue_file: Path, folder: Path) -> None:
+    index.opened(catalogue_file, folder)
+    catalogue_file.write_bytes(catalogue_file.read_bytes()[:50])
+    with pytest.raises(InputError, match=r"products\.parquet is not what the step 'clean' wrote: move it away"):
+        index.opened(catalogue_file, folder)
+    assert {path.name for path in folder.parent.iterdir()} == {"products.parquet", "titles"}
+
+
 def test_an_index_of_an_older_format_is_built_anew(
     catalogue_file: Path, folder: Path, builds: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

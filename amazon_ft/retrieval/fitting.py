@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from math import prod
 
 from amazon_ft.retrieval.index import DIGIT, MOST_EDITS, forgiven
@@ -132,7 +132,7 @@ def _others(asked: Sequence[str], begin: int, end: int) -> tuple[list[str], list
     return beside, beyond, aside
 
 
-@cache
+@lru_cache(2**16)
 def mended(word: str) -> str:
     """Give the common word that a misspelt one stands for; any other as it is."""
     from rapidfuzz.distance import OSA

@@ -12,11 +12,11 @@ from html import unescape
 from pathlib import Path
 from threading import Lock
 from typing import Any
-from unicodedata import combining, normalize
 
 from amazon_ft.files import InputError, digest, replacing, write_json
+from amazon_ft.products import unaccented
 
-LOCK = Lock()
+LOCK, RETRIES = Lock(), 2
 RACES = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT)  # another process was done first
 FORMAT = 1  # of the index: an older one is built anew
 ABOUT = "catalogue.json"  # what an index was built from, beside its own files
@@ -60,19 +60,17 @@ def opened(products: Path, folder: Path) -> Titles:
     if not products.exists():
         raise InputError(f"{products} is missing: do the step 'clean' first.")
     with LOCK:
-        for last in (False, False, True):
+        for _ in range(RETRIES):
             try:
-                if not _fits(products, folder):
-                    build(products, folder)
-                return _open(folder)
+                return _ready(products, folder)
+            except InputError:
+                raise
             except ValueError:  # tantivy's word for a file that is torn, missing or of another version
                 (folder / ABOUT).unlink(missing_ok=True)
-                if last:
-                    raise
             except OSError as error:
-                if last or error.errno not in RACES:
+                if error.errno not in RACES:
                     raise
-    raise AssertionError("the last try returns or raises")
+        return _ready(products, folder)
 
 
 def build(products: Path, folder: Path) -> None:
@@ -136,7 +134,7 @@ def _spellings(title: str) -> list[str]:
     if PLAIN.fullmatch(title):
         return [title]
     plain = unescape(title) if "&" in title else title
-    plain = plain if plain.isascii() else "".join(char for char in normalize("NFKD", plain) if not combining(char))
+    plain = unaccented(plain)
     if any(sign in plain for sign in "'’."):
         plain = INSIDE.sub("", plain)
     if not ALPHANUMERIC.search(plain):
@@ -180,13 +178,23 @@ def _analyzer() -> Any:
 
 
 def _rows(products: Path) -> Iterator[tuple[int, str, str]]:
-    from pyarrow import parquet
+    from pyarrow import ArrowInvalid, parquet
 
     row = 0
-    for batch in parquet.ParquetFile(products).iter_batches(20_000, columns=["uid", "title"]):
+    try:
+        file = parquet.ParquetFile(products)
+    except ArrowInvalid as error:
+        raise InputError(f"{products} is not what the step 'clean' wrote: move it away and clean again.") from error
+    for batch in file.iter_batches(20_000, columns=["uid", "title"]):
         for uid, title in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             yield row, uid, title
             row += 1
+
+
+def _ready(products: Path, folder: Path) -> Titles:
+    if not _fits(products, folder):
+        build(products, folder)
+    return _open(folder)
 
 
 def _open(folder: Path) -> Titles:
