@@ -34,11 +34,19 @@ def fresh(model: Any, lora: Lora, backend: str, seed: int) -> Any:
     return get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **values))
 
 
-def trained(model: Any, folder: Path) -> Any:
-    """Put the adapter that was saved in `folder` on the model."""
+def trained(model: Any, folder: Path, dtype: str) -> Any:
+    """Put the adapter that was saved in `folder` on the model, in the dtype, by its torch name, that it answers in.
+
+    As float32, as it was trained, it would have every layer convert back and forth for each token.
+    """
+    import torch
     from peft import PeftModel
 
-    return PeftModel.from_pretrained(model, str(folder))
+    adapted = PeftModel.from_pretrained(model, str(folder))
+    for name, weight in adapted.named_parameters():
+        if "lora_" in name or "modules_to_save" in name:
+            weight.data = weight.data.to(getattr(torch, dtype))
+    return adapted
 
 
 def targets(model: Any, lora: Lora) -> list[str]:

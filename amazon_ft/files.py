@@ -10,7 +10,9 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+BLOCK = 2**16  # bytes read at a time
 
 
 class InputError(ValueError):
@@ -68,6 +70,28 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in file]
 
 
+def append_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Add one JSON object a line to a file, synced; a last line that a kill tore is cut off first."""
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab+") as file:
+        file.truncate(_whole_lines(file))
+        file.write(lines.encode("utf-8", "replace"))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_appended(path: Path) -> list[dict[str, Any]]:
+    """Read what append_jsonl wrote, but for a last line that a kill tore; nothing where there is no file.
+
+    Raises InputError, with the line, if another one is no JSON object.
+    """
+    if not path.exists():
+        return []
+    lines = path.read_bytes().split(b"\n")[:-1]
+    return [_parsed(line, path, number) for number, line in enumerate(lines, 1)]
+
+
 def digest(path: Path) -> str:
     """Hash a file's bytes, or a folder's names and bytes, with SHA-256."""
     if not path.is_dir():
@@ -82,6 +106,26 @@ def stale(path: Path) -> list[Path]:
     ours = re.compile(rf"\.+{re.escape(path.name)}(?:\.(\d+)\.tmp)+")
     found = [(file, ours.fullmatch(file.name)) for file in path.parent.glob(".*.tmp")]
     return [file for file, match in found if match and (int(match[1]) == os.getpid() or not _lives(int(match[1])))]
+
+
+def _whole_lines(file: BinaryIO) -> int:
+    """Give the length of a file up to its last line end."""
+    end = file.seek(0, os.SEEK_END)
+    while end:
+        start = max(0, end - BLOCK)
+        file.seek(start)
+        place = file.read(end - start).rfind(b"\n")
+        if place >= 0:
+            return start + place + 1
+        end = start
+    return 0
+
+
+def _parsed(line: bytes, path: Path, number: int) -> dict[str, Any]:
+    try:
+        return dict(json.loads(line))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"line {number} of {path} is no JSON object: mend it, or move the file away.") from error
 
 
 def _lives(process: int) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from amazon_ft import adapters, hardware
-from amazon_ft.files import InputError
+from amazon_ft.files import InputError, digest
 from amazon_ft.hardware import Machine, Precision
 from amazon_ft.hardware.machine import UNSLOTH_CAPABILITY
 from amazon_ft.hardware.memory import Shape
@@ -39,24 +39,29 @@ class Loaded:
     precision: Precision
     backend: str = "transformers"
     four_bit: bool = False
+    weights: str = ""  # fingerprint of the base model
+    adapter: str = ""  # hash of the trained adapter
 
 
-def choose_backend(recipe: Recipe, machine: Machine, asked: str | None = None) -> Backend:
+def choose_backend(recipe: Recipe, machine: Machine, asked: str | None = None, *, to_answer: bool = False) -> Backend:
     """Choose Unsloth on a CUDA GPU where it can train the recipe, else plain Transformers.
 
-    Raises InputError if Unsloth is asked for and cannot, or if it already rules this process.
+    Many questions at once are answered faster by Transformers, and with less memory (benchmarks/answering.py): to
+    answer, Unsloth is chosen only where it rules this process already. Raises InputError if Unsloth is asked for and
+    cannot, or if it rules this process and cannot.
     """
     obstacle = _obstacle(recipe, machine)
+    ruled = any(module.startswith("unsloth.models.llama") for module in sys.modules)
     if asked == "unsloth" and obstacle:
         raise InputError(f"Unsloth cannot run {recipe.name} here ({obstacle}): leave the backend to amazon-ft.")
-    if obstacle is None and asked != "transformers":
+    if obstacle is None and asked != "transformers" and (asked or ruled or not to_answer):
         return Backend("unsloth", f"{machine.name} with 4-bit weights")
-    if any(module.startswith("unsloth.models.llama") for module in sys.modules):
+    if ruled:
         raise InputError(
             "Unsloth has changed Transformers for this whole process, and this model needs the plain one: "
             "restart the session (Runtime > Restart session) and run again."
         )
-    return Backend("transformers", obstacle or "as asked")
+    return Backend("transformers", obstacle or ("as asked" if asked else "it answers many questions at once faster"))
 
 
 def load(recipe: Recipe, *, adapter: Path | None = None, backend: str | None = None) -> Loaded:
@@ -66,7 +71,8 @@ def load(recipe: Recipe, *, adapter: Path | None = None, backend: str | None = N
     hub to ask.
     """
     where, machine = locate(recipe.base_model), hardware.measure()
-    chosen, precision = choose_backend(recipe, machine, backend), hardware.precision(machine)
+    chosen = choose_backend(recipe, machine, backend, to_answer=adapter is not None)
+    precision = hardware.precision(machine)
     four_bit = recipe.load_in_4bit and machine.device == "cuda"
     print(f"{recipe.base_model} in {precision.dtype}{', weights in 4 bits' if four_bit else ''}: {precision.reason}")
     print(f"backend {chosen.name}: {chosen.reason}")
@@ -84,9 +90,10 @@ def load(recipe: Recipe, *, adapter: Path | None = None, backend: str | None = N
             "check the name, the network and, for a gated model, your token."
         ) from error
     _pad(tokenizer)
-    if adapter is not None:
-        model = adapters.trained(model, adapter)
-    return Loaded(model, tokenizer, precision, chosen.name, four_bit)
+    if adapter is None:
+        return Loaded(model, tokenizer, precision, chosen.name, four_bit)
+    model = adapters.trained(model, adapter, precision.dtype)
+    return Loaded(model, tokenizer, precision, chosen.name, four_bit, fingerprint(recipe.base_model), digest(adapter))
 
 
 def locate(base_model: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from amazon_ft import files
+from amazon_ft.files import InputError, append_jsonl, read_appended, read_jsonl
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -49,3 +50,28 @@ def test_digest_sees_names_and_bytes(tmp_path: Path) -> None:
     assert files.digest(tmp_path / "one") == files.digest(tmp_path / "two")
     (tmp_path / "two" / "file").rename(tmp_path / "two" / "other")
     assert files.digest(tmp_path / "one") != files.digest(tmp_path / "two")
+
+
+@pytest.mark.parametrize("whole", [0, 1, 3])
+@pytest.mark.parametrize("torn", ["", '{"a', '{"a": 1}', "x" * 200_000])
+def test_a_torn_last_line_is_left_out_and_cut_off(tmp_path: Path, whole: int, torn: str) -> None:
+    path = tmp_path / "new" / "rows.jsonl"
+    before = [{"row": row, "text": "é\n" * 70_000} for row in range(whole)]
+    append_jsonl(path, before)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(torn)
+    assert read_appended(path) == before
+    append_jsonl(path, [{"row": 7}])
+    assert read_appended(path) == read_jsonl(path) == [*before, {"row": 7}]
+
+
+def test_what_was_never_appended_is_nothing(tmp_path: Path) -> None:
+    assert read_appended(tmp_path / "none.jsonl") == []
+
+
+@pytest.mark.parametrize("line", ["{", "", "7"])
+def test_a_line_that_is_no_object_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(f'{{"a": 1}}\n{line}\n{{"b": 2}}\n', encoding="utf-8")
+    with pytest.raises(InputError, match=r"line 2 of .*rows\.jsonl is no JSON object: mend it, or move the file away"):
+        read_appended(path)

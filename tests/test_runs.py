@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from amazon_ft import runs
+from amazon_ft.runs import record as runs
 from amazon_ft.files import InputError
 from amazon_ft.runs import Run, claim, manifest, once
 
@@ -62,11 +62,11 @@ def test_the_commit_is_this_packages_and_nobody_elses(
         ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "x"],
     ):
         subprocess.run(["git", *arguments], cwd=tmp_path, check=True)
-    monkeypatch.setattr(runs, "__file__", str(tmp_path / ".venv" / "amazon_ft" / "runs.py"))
+    monkeypatch.setattr(runs, "__file__", str(tmp_path / ".venv" / "amazon_ft" / "runs" / "record.py"))
     (tmp_path / ".venv" / "amazon_ft").mkdir(parents=True)
     _step(run, source)
     assert manifest(run)["steps"]["clean"]["commit"] is None
-    monkeypatch.setattr(runs, "__file__", str(tmp_path / "amazon_ft" / "runs.py"))
+    monkeypatch.setattr(runs, "__file__", str(tmp_path / "amazon_ft" / "runs" / "record.py"))
     (tmp_path / "amazon_ft").mkdir()
     run.products.unlink()
     _step(run, source)

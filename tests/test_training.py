@@ -12,6 +12,7 @@ import torch
 
 from amazon_ft import generation, hardware, models, prompts, steps
 from amazon_ft.files import InputError, digest, read_jsonl
+from amazon_ft.generation import Answer
 from amazon_ft.hardware import Precision, planning
 from amazon_ft.hardware.planning import Plan
 from amazon_ft.models import Loaded
@@ -54,6 +55,11 @@ def _logits(loaded: Loaded, ids: list[int]) -> torch.Tensor:
     return logits
 
 
+def _answers(loaded: Loaded, asked: list[list[int]], decoding: Generation, stop: int) -> list[Answer]:
+    known = {place: one for batch in generation.generate(loaded, asked, decoding, stop) for place, one in batch.items()}
+    return [known[place] for place in range(len(asked))]
+
+
 def test_the_adapter_switched_off_is_the_never_adapted_model(
     base: Loaded, tuned: Loaded, asked: list[list[int]]
 ) -> None:
@@ -61,8 +67,8 @@ def test_the_adapter_switched_off_is_the_never_adapted_model(
     with models.adapter_off(tuned):
         for ids in asked:
             assert torch.equal(_logits(tuned, ids), _logits(base, ids))
-        answers = generation.generate(tuned, asked, DEMO.generation, stop)
-    assert answers == generation.generate(base, asked, DEMO.generation, stop)
+        answers = _answers(tuned, asked, DEMO.generation, stop)
+    assert answers == _answers(base, asked, DEMO.generation, stop)
     assert not torch.allclose(_logits(tuned, asked[0]), _logits(base, asked[0]), atol=0.1)
 
 
@@ -82,14 +88,14 @@ def test_trainable_weights_are_float32_in_any_precision(
 def test_batched_answers_equal_single_ones_in_the_order_asked(tuned: Loaded, asked: list[list[int]]) -> None:
     stop = prompts.stop_token_id(DEMO.template, tuned.tokenizer)
     assert len({len(ids) for ids in asked}) > 1
-    single = [generation.generate(tuned, [ids], DEMO.generation, stop)[0] for ids in asked]
-    assert generation.generate(tuned, asked, DEMO.generation, stop) == single
+    single = [_answers(tuned, [ids], DEMO.generation, stop)[0] for ids in asked]
+    assert _answers(tuned, asked, DEMO.generation, stop) == single
 
 
 def test_an_answer_says_whether_it_stopped_by_itself(tuned: Loaded, asked: list[list[int]]) -> None:
     stop = prompts.stop_token_id(DEMO.template, tuned.tokenizer)
-    whole = generation.generate(tuned, asked[:1], DEMO.generation, stop)[0]
-    short = generation.generate(tuned, asked[:1], Generation(max_new_tokens=5), stop)[0]
+    [whole] = _answers(tuned, asked[:1], DEMO.generation, stop)
+    [short] = _answers(tuned, asked[:1], Generation(max_new_tokens=5), stop)
     assert (whole.stopped, short.stopped, short.tokens) == (True, False, 5)
     assert whole.tokens > 5
     assert whole.text.startswith(short.text)
@@ -98,7 +104,7 @@ def test_an_answer_says_whether_it_stopped_by_itself(tuned: Loaded, asked: list[
 
 def test_sampling_is_repeatable_by_seed(base: Loaded, asked: list[list[int]]) -> None:
     stop = prompts.stop_token_id(DEMO.template, base.tokenizer)
-    warm = [generation.generate(base, asked, Generation(32, temperature=1.0, seed=seed), stop) for seed in (1, 1, 2)]
+    warm = [_answers(base, asked, Generation(32, temperature=1.0, seed=seed), stop) for seed in (1, 1, 2)]
     assert warm[0] == warm[1] != warm[2]
 
 

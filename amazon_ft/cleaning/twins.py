@@ -60,6 +60,15 @@ def withheld(near: Path) -> set[int]:
     return set(table.filter(pc.equal(table["split"], WITHHELD))["row"].to_pylist())
 
 
+def clusters_by_uid(near: Path) -> dict[str, str]:
+    """Read which cluster of near duplicates a product belongs to; one that is like no other is not there."""
+    table = parquet.read_table(near, columns=["uid", "cluster"])
+    return {
+        uid: f"cluster {cluster}"
+        for uid, cluster in zip(*(table[name].to_pylist() for name in table.column_names), strict=True)
+    }
+
+
 def keep_one_a_title(products: Path, rejected: Path, which: str) -> int:
     """Keep of all products of one title the 'first', or that with the 'longest' description; return how many go.
 

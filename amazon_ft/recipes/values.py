@@ -83,7 +83,12 @@ class Generation:
 
     max_new_tokens: int = 128
     temperature: float = 0.0
+    top_p: float = 1.0
     seed: int = 3407
+
+    def __post_init__(self) -> None:
+        if self.max_new_tokens < 1 or self.temperature < 0 or not 0 < self.top_p <= 1:
+            raise ValueError("max_new_tokens is at least 1, temperature at least 0, top_p above 0 and at most 1")
 
 
 @dataclass(frozen=True)

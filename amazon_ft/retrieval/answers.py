@@ -17,6 +17,7 @@ CLOSED_BOOK = ("base", "tuned")
 WITH_SOURCE = {"base_with_source": "base", "tuned_with_source": "tuned"}  # cell -> which weights
 EXTRACTIVE = "extractive"  # no model: the words of the catalogue alone
 CELLS = (*CLOSED_BOOK, *WITH_SOURCE, EXTRACTIVE)
+OPEN, CLOSE = "<think>", "</think>"
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,9 @@ class Sourced:
     tokens: int
     seconds: float
     stopped: bool
+    asked: str = ""  # hash of prompt and decoding; systems with the same one were asked the same
+    max_new_tokens: int = 0
+    reasoning: str = ""  # what a model that thinks said before its answer
 
     @property
     def holds(self) -> bool:
@@ -132,14 +136,39 @@ def read(product: Product, score: float, reading: Reading, limit: int, length: C
 
 
 def checked(
-    cell: str, source: Source | None, text: str, tokens: int = 0, stopped: bool = True, seconds: float = 0.0
+    cell: str,
+    source: Source | None,
+    text: str,
+    tokens: int = 0,
+    stopped: bool = True,
+    seconds: float = 0.0,
+    asked: str = "",
+    max_new_tokens: int = 0,
+    *,
+    thinks: bool = False,
 ) -> Sourced:
-    """Check an answer against its source, by search alone: what it quotes, which numbers and codes stand there."""
+    """Check an answer against its source, by search alone: what it quotes, which numbers and codes stand there.
+
+    The reasoning of a model that thinks is taken off first.
+    """
+    reasoning, text = apart(text, thinks)
+    how = (tokens, seconds, stopped, asked, max_new_tokens, reasoning)
     if source is None:
-        return Sourced(cell, text, "", "", 0.0, None, facts(text, ""), True, tokens, seconds, stopped)
+        return Sourced(cell, text, "", "", 0.0, None, facts(text, ""), True, *how)
     product, whole = source.product, cell not in WITH_SOURCE or source.passages.whole
     quote, told = quoted(text, product.content), facts(text, source.text)
-    return Sourced(cell, text, product.uid, product.title, source.score, quote, told, whole, tokens, seconds, stopped)
+    return Sourced(cell, text, product.uid, product.title, source.score, quote, told, whole, *how)
+
+
+def apart(text: str, thinks: bool) -> tuple[str, str]:
+    """Take reasoning and answer apart; the opening tag may be missing, and so may both.
+
+    Of a model that thinks, a text that never closes its reasoning is no answer yet.
+    """
+    before, closed, after = text.partition(CLOSE)
+    if not closed and not (thinks or text.startswith(OPEN)):
+        return "", text
+    return before.strip().removeprefix(OPEN).strip(), after.strip()
 
 
 def extractive(source: Source, language: str) -> Sourced:

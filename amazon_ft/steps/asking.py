@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from amazon_ft import products, prompts
-from amazon_ft.files import InputError
+from amazon_ft.files import InputError, append_jsonl, read_appended, read_jsonl
 from amazon_ft.products import Product
 from amazon_ft.prompts import Example
-from amazon_ft.recipes import Recipe
+from amazon_ft.recipes import Generation, Recipe
 from amazon_ft.retrieval import answers, index, matching
 from amazon_ft.retrieval.answers import CELLS, CLOSED_BOOK, EXTRACTIVE, WITH_SOURCE, Reply, Source, Sourced
 from amazon_ft.retrieval.grounding import entry
@@ -19,11 +19,15 @@ from amazon_ft.retrieval.index import Entry, Titles
 from amazon_ft.retrieval.matching import Match
 from amazon_ft.retrieval.quoting import ANSWERS
 from amazon_ft.runs import Run, claim, manifest
+from amazon_ft.steps import recording
 
 if TYPE_CHECKING:
+    from amazon_ft.generation import Listener, Store
     from amazon_ft.models import Loaded
 
 MOST_READ = 4_000  # characters of a description where no model says what it can read
+
+Heard = Callable[[str, str, int], bool | None]
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,26 @@ class Desk:
 
         return models.load(self.recipe, adapter=self.run.adapter)
 
-    def ask(self, question: str, *, uid: str = "", cells: Collection[str] = CELLS) -> Reply:
+    @property
+    def store(self) -> Store:
+        """Give what this run's models have answered so far."""
+        from amazon_ft.generation import Store
+
+        return Store(self.run.answer_cache)
+
+    def ask(
+        self,
+        question: str,
+        *,
+        uid: str = "",
+        cells: Collection[str] = CELLS,
+        generation: Generation | None = None,
+        listener: Listener | None = None,
+    ) -> Reply:
         """Find the product that a question is about, or take the one named by `uid`, and answer in these `cells`.
 
-        A product that is not in the catalogue, or may be one of several, has no answer with a source.
+        `generation` stands in for the recipe's own, `listener` hears the cells as they are answered. A product that is
+        not in the catalogue, or may be one of several, has no answer with a source.
         Raises InputError for an empty question and for a uid that is not there.
         """
         question, uid = (text.encode("utf-8", "replace").decode() for text in (question, uid))  # as bytes may come
@@ -62,11 +82,33 @@ class Desk:
         product = self.products([match])[0] if match.kind == "found" else None
         wanted = [cell for cell in cells if product or cell in CLOSED_BOOK]
         loaded = self.loaded if set(wanted) - {EXTRACTIVE} else None
+        recipe = replace(self.recipe, generation=generation or self.recipe.generation)
         if loaded:
-            _check_length(example, self.recipe, loaded)
-        asked = look_up(example, match, product, self.recipe, loaded)
-        [given] = answered([asked], self.recipe, loaded, wanted)
+            _check_length(example, recipe, loaded)
+        asked = look_up(example, match, product, recipe, loaded)
+        [given] = answered([asked], recipe, loaded, wanted, self.store, listener)
         return Reply(question, match, asked.source, given)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Give the recorded answers, then those to questions that a user typed, in the shape of answers.jsonl."""
+        recorded = read_jsonl(self.run.answers) if self.run.answers.exists() else []
+        return [*recorded, *read_appended(self.run.own_answers)]
+
+    def ask_row(
+        self,
+        question: str,
+        uid: str = "",
+        generation: Generation | None = None,
+        heard: Heard | None = None,
+    ) -> tuple[Reply, dict[str, Any]]:
+        """Ask as `ask` does, keep the reply as a row of the set "own" beside the recorded ones, and give both.
+
+        `heard` gets a cell, its text and its tokens so far; once it returns true, the answering ends there.
+        """
+        reply = self.ask(question, uid=uid, generation=generation, listener=heard and _listener(heard))
+        own = recording.own(reply)
+        append_jsonl(self.run.own_answers, [own])
+        return reply, own
 
     def products(self, matches: Sequence[Match]) -> list[Product]:
         """Read the best candidate of each match."""
@@ -91,6 +133,7 @@ class Asked:
     opened: Example | None
     source: Source | None
     language: str
+    truth: Source | None = None  # what answers from memory are checked against, where that is known for sure
 
 
 def look_up(example: Example, match: Match, product: Product | None, recipe: Recipe, loaded: Loaded | None) -> Asked:
@@ -112,13 +155,26 @@ def look_up(example: Example, match: Match, product: Product | None, recipe: Rec
 
 
 def answered(
-    some: Sequence[Asked], recipe: Recipe, loaded: Loaded | None, cells: Collection[str]
+    some: Sequence[Asked],
+    recipe: Recipe,
+    loaded: Loaded | None,
+    cells: Collection[str],
+    store: Store | None = None,
+    listener: Listener | None = None,
 ) -> list[dict[str, Sourced]]:
-    """Answer each question in each of `cells`; where no product was found, those with a source say just that."""
+    """Answer each question in each of `cells`; where no product was found, those with a source say just that.
+
+    A listener that had enough leaves cells without an answer.
+    """
     models = [cell for cell in cells if cell != EXTRACTIVE]
-    given = _generated(some, recipe, loaded, models) if loaded else [{} for _ in some]
+    given = _generated(some, recipe, loaded, models, store, listener) if loaded else [{} for _ in some]
+    silent = {
+        cell
+        for cell in models
+        if loaded and listener and listener.enough.is_set() and not any(cell in own for own in given)
+    }
     return [
-        {cell: own.get(cell) or _unmodelled(cell, asked) for cell in cells}
+        {cell: own.get(cell) or _unmodelled(cell, asked) for cell in cells if cell not in silent}
         for asked, own in zip(some, given, strict=True)
     ]
 
@@ -130,7 +186,12 @@ def _unmodelled(cell: str, asked: Asked) -> Sourced:
 
 
 def _generated(
-    some: Sequence[Asked], recipe: Recipe, loaded: Loaded, cells: Collection[str]
+    some: Sequence[Asked],
+    recipe: Recipe,
+    loaded: Loaded,
+    cells: Collection[str],
+    store: Store | None,
+    listener: Listener | None,
 ) -> list[dict[str, Sourced]]:
     """Ask each model all its questions at once, closed book and with the source."""
     from amazon_ft import generation
@@ -140,12 +201,29 @@ def _generated(
         for place, asked in enumerate(some):
             if example := asked.opened if cell in WITH_SOURCE else asked.closed:
                 tasks.setdefault(WITH_SOURCE.get(cell, cell), []).append((place, cell, example))
-    texts = generation.answers(loaded, recipe, {system: [task[-1] for task in own] for system, own in tasks.items()})
+    cell_of = {system: [cell for _, cell, _ in own] for system, own in tasks.items()}
+    heard = listener and (lambda system, place, *so_far: listener.heard(cell_of[system][place], place, *so_far))
+    manner = generation.Manner(store=store, listener=listener and heard and replace(listener, heard=heard))
+    asked_for = {system: [task[-1] for task in own] for system, own in tasks.items()}
+    texts = generation.answers(loaded, recipe, asked_for, manner)
     given: list[dict[str, Sourced]] = [{} for _ in some]
-    for system, own in tasks.items():
-        for (place, cell, _), said in zip(own, texts[system], strict=True):
-            given[place][cell] = answers.checked(cell, some[place].source, **asdict(said))
+    for system, said in texts.items():
+        for (place, cell, _), answer in zip(tasks[system], said, strict=True):
+            source = some[place].truth if cell in CLOSED_BOOK and some[place].truth else some[place].source
+            own = answers.checked(cell, source, **asdict(answer), thinks=recipe.with_reasoning)
+            given[place][cell] = own
     return given
+
+
+def _listener(heard: Heard) -> Listener:
+    from amazon_ft.generation import Listener
+
+    def hear(cell: str, place: int, text: str, tokens: int) -> None:
+        if heard(cell, text, tokens):
+            listener.enough.set()
+
+    listener = Listener(hear)
+    return listener
 
 
 def _check_length(example: Example, recipe: Recipe, loaded: Loaded) -> None:

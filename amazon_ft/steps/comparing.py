@@ -4,101 +4,115 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from amazon_ft import products, prompts
-from amazon_ft.files import read_jsonl, write_json, write_jsonl, write_text
-from amazon_ft.prompts import Example
+from amazon_ft import evaluation, prompts
+from amazon_ft.files import write_json, write_jsonl
 from amazon_ft.recipes import Recipe
-from amazon_ft.retrieval import matching
-from amazon_ft.retrieval.answers import CELLS
+from amazon_ft.retrieval import answers, matching
+from amazon_ft.retrieval.answers import CELLS, CLOSED_BOOK
 from amazon_ft.retrieval.matching import Match
-from amazon_ft.runs import Run, claim, manifest, once, say
-from amazon_ft.steps.asking import Asked, Desk, answered, check_weights, look_up
-from amazon_ft.steps.preparing import rows
-from amazon_ft.steps.training import local
+from amazon_ft.runs import Run, claim, once, say
+from amazon_ft.steps.asking import MOST_READ, Asked, Desk, answered, check_weights, look_up
+from amazon_ft.steps.baselines import baseline_answers
+from amazon_ft.steps.questions import Posed, pose, trained
+from amazon_ft.steps.recording import row
+from amazon_ft.steps.reporting import export, send
 
 QUESTIONS = 64  # asked of each set in a comparison
 
 
-def compare(run: Run, recipe: Recipe, questions: int = QUESTIONS) -> dict[str, Any]:
-    """Ask base and tuned the same questions about seen and unseen products, score them, and write the page."""
+def compare(
+    run: Run, recipe: Recipe, questions: int = QUESTIONS, similarity: str | Path = "", wandb: bool = False
+) -> dict[str, Any]:
+    """Ask base and tuned the same questions, score them with intervals, and write the page and the tables.
+
+    `similarity` is the folder of a sentence-embedding model, which then measures how near in meaning answers are.
+    Raises NotComparable if an answer stood in its prompt, a test product was trained on, or base and tuned were not
+    asked the same.
+    """
     claim(run, recipe.as_dict())
     check_weights(run, recipe)
     done = once(
         run,
         "compare",
         inputs=[run.products, run.rows("train"), run.rows("test"), run.adapter],
-        settings={"questions": questions},
-        outputs=[run.answers, run.scores, run.page],
-        work=lambda: _compare(run, recipe, questions),
+        settings={"questions": questions} | ({"similarity": str(similarity)} if similarity else {}),
+        outputs=[run.answers, run.scores, run.intervals],
+        work=lambda: _compare(run, recipe, questions, similarity),
     )
+    if done or not run.page.exists():
+        export(run, recipe)
+    if wandb:
+        send(run, recipe)
     say("compare", done, f"scores in {run.scores}, page in {run.page}")
     return dict(json.loads(run.scores.read_text(encoding="utf-8")))
 
 
-def _compare(run: Run, recipe: Recipe, questions: int) -> None:
-    desk = Desk(run, recipe)
-    sets = {"seen": rows(run, "train")[:questions], "unseen": rows(run, "test")[:questions]}
-    asked = [(set_, row) for set_, some in sets.items() for row in some]
-    wanted = {row.source for _, row in asked}
-    known = {product.uid: product for product in products.load(run.products) if product.uid in wanted}
-    matches = [matching.find(desk.titles, _question(row)) for _, row in asked]
-    looked_up = _look_up(desk, [row for _, row in asked], matches)
-    given = answered(looked_up, recipe, desk.loaded, CELLS)
-    table = [
-        {
-            "set": set_,
-            "source": row.source,
-            "title": known[row.source].title,
-            "question": _question(row),
-            "reference": prompts.neutral(row.output),
-            "retrieval": {"kind": match.kind, "score": round(found.source.score if found.source else 0, 4)},
-            **{cell: asdict(answer) for cell, answer in answers.items()},
-        }
-        for (set_, row), match, found, answers in zip(asked, matches, looked_up, given, strict=True)
-    ]
+def _compare(run: Run, recipe: Recipe, questions: int, similarity: str | Path) -> None:
+    known = trained(run)
+    table = _measured(_asked(Desk(run, recipe), pose(run, recipe, known, questions)), similarity)
+    evaluation.check_unseen(table, known.records())
+    evaluation.check_same(table)
     write_jsonl(run.answers, table)
-    _write_page(run, recipe, table)
+    write_json(run.scores, evaluation.score_table(table))
+    write_json(run.intervals, evaluation.intervals(table))
 
 
-def _look_up(desk: Desk, some: Sequence[Example], matches: Sequence[Match]) -> list[Asked]:
+def _measured(table: list[dict[str, Any]], similarity: str | Path) -> list[dict[str, Any]]:
+    return evaluation.measured(table, evaluation.Similarity(Path(similarity)) if similarity else None)
+
+
+def _asked(desk: Desk, posed: Sequence[Posed]) -> list[dict[str, Any]]:
+    """Ask everything that was posed, and put each question with all its answers into a row."""
+    from amazon_ft import generation
+
+    matches = [matching.find(desk.titles, one.question) if one.product else None for one in posed]
+    asked = _look_up(desk, posed, matches)
+    evaluation.check_prompts(_prompts(desk.recipe, posed, asked))
+    given = answered(asked, desk.recipe, desk.loaded, CELLS, desk.store)
+    baselines = baseline_answers(desk, posed, [one.truth for one in asked])
+    surprise = generation.losses(desk.loaded, desk.recipe, [replace(one.example, context="") for one in posed])
+    rows = []
+    for place, (one, match) in enumerate(zip(posed, matches, strict=True)):
+        cells = {cell: given[place][cell] for cell in (CELLS if one.product else CLOSED_BOOK)}
+        loss = {"loss": {system: list(sums[place]) for system, sums in surprise.items()}}
+        rows.append(row(one, match, cells | baselines[place]) | loss)
+    return rows
+
+
+def _look_up(desk: Desk, posed: Sequence[Posed], matches: Sequence[Match | None]) -> list[Asked]:
     """Read the best candidate for each question; a row that brings a context is asked with that one."""
-    found = [match for match in matches if match.kind != "absent"]
-    read = iter(desk.products(found))
+    read = iter(desk.products([match for match in matches if match and match.kind != "absent"]))
     asked = []
-    for row, match in zip(some, matches, strict=True):
-        product = None if match.kind == "absent" else next(read)
-        one = look_up(replace(row, context=""), match, product, desk.recipe, desk.loaded)
-        asked.append(replace(one, opened=row) if row.context else one)
+    for one, match in zip(posed, matches, strict=True):
+        closed = replace(one.example, output="", context="")
+        if match is None or one.product is None:
+            asked.append(Asked(closed, None, None, "en"))
+            continue
+        found = None if match.kind == "absent" else next(read)
+        looked_up = look_up(closed, match, found, desk.recipe, desk.loaded)
+        opened = replace(one.example, output="") if one.example.context else looked_up.opened
+        asked.append(replace(looked_up, opened=opened, truth=answers.read(one.product, 1.0, match.reading, MOST_READ)))
     return asked
 
 
-def _question(row: Example) -> str:
-    return row.input or row.instruction
+def _prompts(recipe: Recipe, posed: Sequence[Posed], asked: Sequence[Asked]) -> list[dict[str, str]]:
+    """Render what is asked closed book, to be searched for its answer."""
+    return [
+        {
+            "prompt": _text(prompts.render(each.closed, recipe.template)["prompt"]),
+            "question": one.question,
+            "title": one.product.title,
+            "reference": one.example.output,
+            "source": one.product.uid,
+        }
+        for one, each in zip(posed, asked, strict=True)
+        if one.product
+    ]
 
 
-def _write_page(run: Run, recipe: Recipe, table: list[dict[str, Any]]) -> None:
-    from amazon_ft import comparison, plots
-    from amazon_ft.evaluation import score_table
-
-    scores = score_table(table)
-    write_json(run.scores, scores)
-    pictures = {
-        "scores": plots.svg(plots.score_bars(scores)),
-        "loss": plots.svg(plots.loss_curve(read_jsonl(run.training_log))),
-    }
-    write_text(run.page, comparison.page(table, scores, pictures, _about(run, recipe)))
-
-
-def _about(run: Run, recipe: Recipe) -> dict[str, str]:
-    steps = manifest(run)["steps"]
-    counts = json.loads(run.cleaning.read_text(encoding="utf-8"))
-    return {
-        "Recipe": recipe.name,
-        "Base model": recipe.base_model,
-        "Catalogue": f"{', '.join(steps['clean']['inputs'])}: {counts['kept']} of {counts['read']} rows kept",
-        "Training": f"{len(rows(run, 'train'))} rows, {int(read_jsonl(run.training_log)[-1]['step'])} steps",
-        "Seed": str(local(recipe)[0].seed),
-    }
+def _text(prompt: str | list[prompts.Message]) -> str:
+    return prompt if isinstance(prompt, str) else "\n".join(turn["content"] for turn in prompt)

@@ -1,11 +1,11 @@
-"""Send a training's log to Weights & Biases, which may fail as it likes."""
+"""Send a training's log, and tables of answers, to Weights & Biases, which may fail as it likes."""
 
 from __future__ import annotations
 
 import json
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from netrc import NetrcParseError, netrc
 from pathlib import Path
@@ -85,6 +85,25 @@ class Wandb(TrainerCallback):  # type: ignore[misc]
         if not self._gave_up:
             tqdm.write(f"The training goes on without Weights & Biases: {reason}")
         self._gave_up = True
+
+
+def send_table(
+    project: str, name: str, config: Mapping[str, Any], folder: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> None:
+    """Send tables, rows under the names of the first one, to the run that `folder`/wandb.json names, else to a new one.
+
+    Whatever goes wrong there is said and costs nothing else.
+    """
+    about = {"project": project, "name": name, "config": json.loads(json.dumps({**config}, default=str))}
+    try:
+        wandb = import_module("wandb")
+        run = _start(wandb, about, folder.resolve(), resumed=True)
+        for title, rows in tables.items():
+            columns = list(rows[0]) if rows else []
+            run.log({title: wandb.Table(columns=columns, data=[list(row.values()) for row in rows])})
+        run.finish()
+    except Exception as error:
+        print(f"Weights & Biases has no table of this comparison: {type(error).__name__}: {error}")
 
 
 def mode() -> str:

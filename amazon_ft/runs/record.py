@@ -1,4 +1,4 @@
-"""Name every file of a run once and remember what made it, so that no step works on the wrong one."""
+"""Remember what made each file of a run, so that no step works on the wrong one."""
 
 from __future__ import annotations
 
@@ -7,106 +7,14 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from amazon_ft.files import InputError, digest, write_json
+from amazon_ft.runs.layout import Run
 
-SPLITS = ("train", "validation", "test")
 RECORDED_PACKAGES = ("amazon-ft", "torch", "transformers", "trl", "peft", "datasets", "unsloth")
-
-
-@dataclass(frozen=True)
-class Run:
-    """Name the files of one run folder."""
-
-    folder: Path
-
-    @property
-    def manifest(self) -> Path:
-        """Name the record of what made each file."""
-        return self.folder / "manifest.json"
-
-    @property
-    def products(self) -> Path:
-        """Name the cleaned catalogue."""
-        return self.folder / "products.parquet"
-
-    @property
-    def titles(self) -> Path:
-        """Name the folder of the title index; it can be made again from the cleaned catalogue."""
-        return self.folder / "titles"
-
-    @property
-    def rejected(self) -> Path:
-        """Name the rows that are no usable product, each with its place and the reason."""
-        return self.folder / "rejected.parquet"
-
-    @property
-    def near_duplicates(self) -> Path:
-        """Name the products whose description is nearly that of another one, with their cluster and split."""
-        return self.folder / "near_duplicates.parquet"
-
-    @property
-    def cleaning(self) -> Path:
-        """Name the counts of the cleaning: read, kept, rejected by reason."""
-        return self.folder / "cleaning.json"
-
-    @property
-    def cleaning_page(self) -> Path:
-        """Name the page that shows the counts of the cleaning."""
-        return self.folder / "cleaning.html"
-
-    @property
-    def shards(self) -> Path:
-        """Name the folder of the cleaned catalogue in shards."""
-        return self.folder / "shards"
-
-    @property
-    def reasoning(self) -> Path:
-        """Name the question / reasoning / response rows that a reasoning recipe trains on."""
-        return self.folder / "reasoning.jsonl"
-
-    def rows(self, split: str) -> Path:
-        """Name the Alpaca rows of `split`, one of SPLITS."""
-        return self.folder / f"{split}.jsonl"
-
-    @property
-    def checkpoints(self) -> Path:
-        """Name the folder of checkpoints that survive the session; empty once the adapter is there."""
-        return self.folder / "checkpoints"
-
-    @property
-    def failed_step(self) -> Path:
-        """Name the record of the step whose loss was no number, with its rows."""
-        return self.folder / "failed_step.json"
-
-    @property
-    def adapter(self) -> Path:
-        """Name the folder of the trained adapter and its tokenizer."""
-        return self.folder / "adapter"
-
-    @property
-    def training_log(self) -> Path:
-        """Name the log of losses: one JSON object a line."""
-        return self.folder / "training_log.jsonl"
-
-    @property
-    def answers(self) -> Path:
-        """Name the answers of base and tuned, one product a line."""
-        return self.folder / "answers.jsonl"
-
-    @property
-    def scores(self) -> Path:
-        """Name the scores by set and system."""
-        return self.folder / "scores.json"
-
-    @property
-    def page(self) -> Path:
-        """Name the comparison page."""
-        return self.folder / "comparison.html"
 
 
 def manifest(run: Run) -> dict[str, Any]:
@@ -223,7 +131,7 @@ def _versions() -> dict[str, str]:
 
 def _commit() -> str | None:
     """Give this package's commit; None where it is installed, even inside somebody else's repository."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     asked = ["git", "-C", str(package), "rev-parse", "HEAD", "--show-toplevel"]
     try:
         commit, top = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()

@@ -1,0 +1,156 @@
+"""The room in which one asks a question of one's own and watches the answers come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from amazon_ft.panel import cards, controls
+from amazon_ft.panel.hearing import Hearing, OneAtATime
+from amazon_ft.panel.pieces import note, said
+from amazon_ft.panel.state import State
+from amazon_ft.recipes import Generation
+from amazon_ft.retrieval.answers import Reply
+
+SETTLED = 0.25  # seconds: Enter can overtake the last letters on their way to the kernel
+MOST_TOKENS = 8192
+WIDEST = 90  # characters of a product on a button
+
+
+class Ask:
+    """Ask, in a thread of its own, and show the answers of all systems side by side while they come."""
+
+    def __init__(self, state: State, answered: Callable[[], object]) -> None:
+        self._state, self._answered, self._work = state, answered, OneAtATime()
+        self._hearing, self._question = Hearing(self._coming), ""
+        self._row: Mapping[str, Any] | None = None
+        self._candidates: list[tuple[str, str]] = []
+        self.question = controls.text(self.ask)
+        self.ask_button = controls.button(self.ask, "primary")
+        self.stop = controls.button(self._stop)
+        self.stop.disabled = True
+        self.decoding = _decoding(state.desk.recipe.generation)
+        self._accordion = controls.folded(controls.line(*self.decoding.values()))
+        self.candidates, self.progress, self.answers = controls.stack(), controls.html(), controls.html()
+        self.candidates.add_class("aft-candidates")
+        typed = controls.line(self.question, self.ask_button, self.stop)
+        self.box = controls.stack(typed, self._accordion, self.progress, self.candidates, self.answers)
+
+    def relabel(self) -> None:
+        """Say everything in the language of the moment."""
+        words = self._state.words
+        self.question.placeholder = words.type_here
+        self.ask_button.description, self.stop.description = words.ask, words.stop
+        self._accordion.set_title(0, words.decoding)
+        for name, field in self.decoding.items():
+            field.description = name
+        with self._state.lock:
+            self._offer()
+            if self._work.busy:
+                self._coming()
+            elif self._row:
+                self.answers.value = str(cards.card(self._row, words.language))
+
+    def ask(self, uid: str = "") -> None:
+        """Ask what stands in the field, or the last question again about the product named by `uid`."""
+        if self._work.busy:
+            return
+        controls.enable([self.ask_button], False)
+        controls.enable([self.stop], True)
+        self._hearing = Hearing(self._coming)
+        if not self._work.start(partial(self._answer, uid)):
+            raise AssertionError("only the thread of the kernel asks")
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until the answers are there, for so many seconds at most; return whether they are."""
+        return self._work.wait(seconds)
+
+    def _answer(self, uid: str) -> None:
+        try:
+            self._state.guarded(self._answer_or_fail)(uid)
+        finally:
+            controls.enable([self.ask_button], True)
+            controls.enable([self.stop], False)
+
+    def _answer_or_fail(self, uid: str) -> None:
+        state, began = self._state, time.monotonic()
+        state.say("", "")
+        if not uid:
+            self._question = self._settled()
+        if not self._question.strip():
+            state.say(state.words.empty_question, "warn")
+            return
+        self._row, self._candidates = None, []
+        self._offer()
+        state.say(state.words.loading, "")
+        reply, row = state.desk.ask_row(self._question, uid, self._generation(), self._hearing.heard)
+        with state.lock:
+            state.rows.append(row)
+            self._show(reply, row, time.monotonic() - began)
+        self._answered()
+
+    def _show(self, reply: Reply, row: Mapping[str, Any], seconds: float) -> None:
+        words = self._state.words
+        self._row = row
+        if reply.match.kind == "ambiguous":
+            self._candidates = [(str(each), each.entry.uid) for each in reply.match.candidates]
+        self._offer()
+        self.answers.value = str(cards.card(row, words.language))
+        self._state.say(words.ended if self._hearing.stopped else words.done.format(seconds=seconds), "good")
+        self.progress.value = ""
+
+    def _settled(self) -> str:
+        """Wait until no more letters come."""
+        text, since = self.question.value, time.monotonic()
+        while time.monotonic() - since < SETTLED:
+            time.sleep(SETTLED / 10)
+            if self.question.value != text:
+                text, since = self.question.value, time.monotonic()
+        return str(text)
+
+    def _generation(self) -> Generation:
+        return replace(self._state.desk.recipe.generation, **{name: one.value for name, one in self.decoding.items()})
+
+    def _stop(self) -> None:
+        self._hearing.stop()
+        controls.enable([self.stop], False)
+
+    def _coming(self) -> None:
+        state, heard = self._state, self._hearing.so_far
+        with state.lock:
+            if self._row is not None or not heard:
+                return
+            state.say("", "")
+            texts = {system: heard[system].text if system in heard else None for system in cards.MODELS}
+            lines = [
+                f"{state.words.system(name)}: {state.words.speed.format(tokens=one.tokens, rate=one.rate)}"
+                for name, one in heard.items()
+            ]
+            self.progress.value = str(note(" · ".join(lines)))
+            self.answers.value = str(cards.coming(self._question, texts, state.language))
+
+    def _offer(self) -> None:
+        """Offer the products that may be meant."""
+        made = [_candidate(name, partial(self.ask, uid)) for name, uid in self._candidates]
+        head = [controls.html(str(said(self._state.words.which)))] if made else []
+        self.candidates.children = [*head, *made]
+
+
+def _candidate(name: str, press: Callable[[], object]) -> Any:
+    made = controls.button(press)
+    made.description = name if len(name) <= WIDEST else f"{name[: WIDEST - 1]}…"
+    made.tooltip = name
+    return made
+
+
+def _decoding(usual: Generation) -> dict[str, Any]:
+    """Make a field for each value of a Generation."""
+    return {
+        "temperature": controls.number(usual.temperature, 0.0, 1.5, 0.1),
+        "top_p": controls.number(usual.top_p, 0.05, 1.0, 0.05),
+        "max_new_tokens": controls.number(usual.max_new_tokens, 1, MOST_TOKENS),
+        "seed": controls.number(usual.seed, 0, 2**31 - 1),
+    }

@@ -1,0 +1,113 @@
+"""The controls that the panel is made of, in the part that ipywidgets 7 and 8 share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import ipywidgets as widgets
+
+WIDE = "100%"
+
+
+class Choice:
+    """One of several, as buttons in a row or as a list; its options can be renamed without choosing anew."""
+
+    def __init__(self, control: Any, chosen: Callable[[], object]) -> None:
+        self.control, self._chosen, self._quiet = control, chosen, False
+        control.observe(self._changed, "value")
+
+    @property
+    def value(self) -> Any:
+        """Give what is chosen."""
+        return self.control.value
+
+    def offer(self, options: Sequence[tuple[str, Any]], value: Any) -> None:
+        """Set the options and what is chosen, without telling anybody."""
+        self._quiet = True
+        try:
+            if list(self.control.options) != list(options):
+                self.control.options = list(options)
+            self.control.value = value
+        finally:
+            self._quiet = False
+
+    def _changed(self, _: object) -> None:
+        if not self._quiet:
+            self._chosen()
+
+
+def choice(chosen: Callable[[], object]) -> Choice:
+    """Make buttons of which one is down."""
+    control = widgets.ToggleButtons(options=[], layout=widgets.Layout(width="auto"))
+    control.style.button_width = "auto"
+    return Choice(control, chosen)
+
+
+def dropdown(chosen: Callable[[], object]) -> Choice:
+    """Make a list to choose from."""
+    width = widgets.Layout(width="auto", flex="1 1 22rem", min_width="0")
+    return Choice(widgets.Dropdown(options=[], layout=width, style={"description_width": "initial"}), chosen)
+
+
+def button(press: Callable[[], object], kind: str = "") -> Any:
+    """Make a button; its text is set later, in the user's language."""
+    made = widgets.Button(button_style=kind, layout=widgets.Layout(width="auto"))
+    made.on_click(lambda _: press())
+    return made
+
+
+def html(value: str = "") -> Any:
+    """Make a place for HTML."""
+    return widgets.HTML(value, layout=widgets.Layout(width=WIDE, min_width="0"))
+
+
+def line(*parts: Any) -> Any:
+    """Put controls side by side; they wrap where it is narrow."""
+    return widgets.HBox(parts, layout=widgets.Layout(flex_flow="row wrap", align_items="center", width=WIDE))
+
+
+def stack(*parts: Any) -> Any:
+    """Put controls one below the other."""
+    return widgets.VBox(parts, layout=widgets.Layout(width=WIDE))
+
+
+def text(entered: Callable[[], object]) -> Any:
+    """Make a line to type in; `entered` is called on Enter."""
+    made = widgets.Text(layout=widgets.Layout(width="auto", flex="1 1 22rem", min_width="0"))
+    made.add_class("aft-question")
+    # Neither on_submit (gone one day) nor the value's change (which leaving the field brings about as well).
+    made.on_msg(lambda _, content, buffers: entered() if content.get("event") == "submit" else None)
+    return made
+
+
+def number(value: float, low: float, high: float, step: float | None = None) -> Any:
+    """Make a field for a whole number, or with `step` for any number, within bounds."""
+    style, layout = {"description_width": "initial"}, widgets.Layout(width="15rem")
+    if step is None:
+        return widgets.BoundedIntText(value, min=int(low), max=int(high), style=style, layout=layout)
+    return widgets.BoundedFloatText(value, min=low, max=high, step=step, style=style, layout=layout)
+
+
+def folded(inside: Any) -> Any:
+    """Fold controls away under a title; it is set later, by set_title."""
+    return widgets.Accordion([inside], selected_index=None, layout=widgets.Layout(width=WIDE))
+
+
+def switch(flipped: Callable[[], object]) -> Any:
+    """Make a button that stays down."""
+    made = widgets.ToggleButton(value=False, layout=widgets.Layout(width="auto"))
+    made.observe(lambda _: flipped(), "value")
+    return made
+
+
+def enable(some: Iterable[Any], enabled: bool) -> None:
+    """Let buttons be pressed, or not."""
+    for each in some:
+        each.disabled = not enabled
+
+
+def focus(control: Any) -> None:
+    """Move the keyboard to a control, where the widgets can: from version 8 on."""
+    if hasattr(control, "focus"):
+        control.focus()

@@ -1,0 +1,66 @@
+"""The panel without widgets: look at a row, find one, vote blindly, each by a call whose result a notebook shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from amazon_ft.display import Shown
+from amazon_ft.files import InputError
+from amazon_ft.panel import ballots, cards, labels
+from amazon_ft.panel.choosing import find
+from amazon_ft.panel.pieces import said, style
+from amazon_ft.panel.votes import TIE, Votes, votable
+
+__all__ = ["cast", "find", "next_pair", "show"]
+
+Row = Mapping[str, Any]
+
+
+def show(row: Row, language: str = "en") -> Shown:
+    """Show a row: all answers side by side, the source, the true description."""
+    words = labels.of(language)
+    answers = [f"{words.system(name)}: {row[name]['text']}" for name in row if _is_answer(row[name])]
+    truth = f"{words.true}: {row['reference']}"
+    return _shown(cards.card(row, language), [f"{words.asked} {row['question']}", truth, *answers])
+
+
+def next_pair(rows: Sequence[Row], votes: Votes, language: str = "en") -> Shown:
+    """Show the next pair without a vote as A and B; `cast` votes on it."""
+    words = labels.of(language)
+    keys = votable(rows, votes.systems)
+    left = votes.left(keys)
+    if not left:
+        none = words.all_voted if keys else words.nothing_to_vote
+        return _shown(said(none) + ballots.tallied(votes.tally(), language), [none])
+    row, sides = keys[left[0]], votes.sides(left[0])
+    texts = [f"{name}: {row[system]['text']}" for name, system in zip(ballots.SIDES.values(), sides, strict=True)]
+    return _shown(ballots.blind(row, sides, language), [f"{words.asked} {row['question']}", *texts])
+
+
+def cast(rows: Sequence[Row], votes: Votes, choice: str, language: str = "en") -> Shown:
+    """Vote "A", "B" or "tie" on the pair that `next_pair` shows, and show which was which and the tally.
+
+    Raises InputError for another choice, and where no pair is left.
+    """
+    sides = {name.casefold(): side for side, name in ballots.SIDES.items()} | {TIE: TIE}
+    keys = votable(rows, votes.systems)
+    left = votes.left(keys)
+    if not left:
+        raise InputError("no pair of answers is left to vote on: ask something, or look at the tally.")
+    if choice.casefold() not in sides:
+        raise InputError(f"a vote is A, B or tie, not {choice!r}: vote again.")
+    vote = votes.cast(left[0], sides[choice.casefold()])
+    words, tally = labels.of(language), votes.tally()
+    lines = [ballots.outcome(vote, words), ballots.counts(tally, words), ballots.tested(tally, words)]
+    return _shown(ballots.revealed(keys[left[0]], vote, language) + ballots.tallied(tally, language), lines)
+
+
+def _shown(html: Markup, lines: Sequence[str]) -> Shown:
+    return Shown(style("cards") + html, "\n".join(lines))
+
+
+def _is_answer(value: object) -> bool:
+    return isinstance(value, Mapping) and "stopped" in value
