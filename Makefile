@@ -12,7 +12,7 @@ test: .venv/dev  ## set up, check style and types, pass the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 check: .venv/dev  ## style and types alone, in seconds
 	$(BIN)/pre-commit run --all-files

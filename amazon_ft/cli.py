@@ -51,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--backend", choices=ENGINES, help="default: the faster one that can")
     compare = _verb(verbs, "compare", _compare, "ask base and tuned, score both, write comparison.html")
     compare.add_argument("--questions", type=int, metavar="N", help="questions for each set (default: 64)")
+    compare.add_argument("--similarity", metavar="DIR", default="", help="a sentence-embedding model to score with")
+    compare.add_argument("--wandb", action="store_true", help="send the answers to Weights & Biases as a table")
     ask = _verb(verbs, "ask", _ask, "find the product of a question, answer from its description, name the source")
     ask.add_argument("question", metavar="QUESTION", nargs="?", help="without one: ask as long as you like")
     ask.add_argument("--uid", metavar="UID", default="", help="the product that is meant, where several may be")
@@ -157,7 +159,7 @@ def _train(asked: argparse.Namespace) -> None:
 def _compare(asked: argparse.Namespace) -> None:
     from amazon_ft import steps
 
-    steps.compare(*_chosen(asked), asked.questions or steps.QUESTIONS)
+    steps.compare(*_chosen(asked), asked.questions or steps.QUESTIONS, asked.similarity, asked.wandb)
 
 
 def _ask(asked: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Draw the README's pictures from recorded runs: seen against unseen, and from which score on a product is given."""
+"""Draw the README's pictures from recorded runs: base against tuned, seen against unseen, what retrieval finds."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ RESULTS = HERE.parent / "benchmarks" / "results"
 
 
 def main() -> None:
-    """Draw images/demo.png and images/retrieval.png from the results of the benchmarks of these names."""
+    """Draw images/demo.png, seen_unseen.png and retrieval.png from the benchmarks demo and retrieval."""
     demo, retrieval = (json.loads((RESULTS / f"{name}.json").read_text()) for name in ("demo", "retrieval"))
-    _save("demo", plots.score_bars(demo["scores"]))
+    _save("demo", plots.paired_scores(demo["scores"], demo.get("intervals")))
+    _save("seen_unseen", plots.seen_unseen(demo["scores"], demo.get("intervals")))
     _save("retrieval", plots.precision_recall(retrieval["validation"], [POSSIBLE, FOUND]))
 
 

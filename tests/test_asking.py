@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 
 from amazon_ft import generation, products, prompts, steps
 from amazon_ft.files import InputError, read_jsonl
-from amazon_ft.generation import Answer
+from amazon_ft.generation import Answer, Manner, answering
 from amazon_ft.products import Product
 from amazon_ft.prompts import Example
 from amazon_ft.recipes import TINY_LLAMA, Generation, Recipe, named
@@ -36,7 +36,7 @@ class Asked(list[tuple[str, Example]]):
     """Record what models are asked instead of asking them."""
 
     def answers(
-        self, loaded: object, recipe: Recipe, asked: Mapping[str, Sequence[Example]]
+        self, loaded: object, recipe: Recipe, asked: Mapping[str, Sequence[Example]], manner: Manner
     ) -> dict[str, list[Answer]]:
         self.extend((system, example) for system, some in asked.items() for example in some)
         return {
@@ -208,13 +208,13 @@ def test_without_an_adapter_the_catalogue_still_answers(own: Run) -> None:
 @pytest.fixture
 def prompted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Record the length of every prompt that a model is given."""
-    lengths, generate = list[int](), generation.generate
+    lengths, generate = list[int](), answering.generate
 
-    def recorded(loaded: Any, ids: Sequence[list[int]], *rest: Any) -> list[Answer]:
+    def recorded(loaded: Any, ids: Sequence[list[int]], *rest: Any) -> Iterator[dict[int, Answer]]:
         lengths.extend(map(len, ids))
         return generate(loaded, ids, *rest)
 
-    monkeypatch.setattr(generation, "generate", recorded)
+    monkeypatch.setattr(answering, "generate", recorded)
     return lengths
 
 
@@ -248,7 +248,7 @@ def test_a_question_longer_than_the_window_is_one_sentence(
 ) -> None:
     desk = Desk(own, DEMO)
     vars(desk)["loaded"] = real.loaded
-    monkeypatch.setattr(generation, "_generate", lambda prompts_, *rest: [Answer("x", 1, True, 0.0)] * len(prompts_))
+    monkeypatch.setattr(answering, "_generate", lambda prompts_, *rest: [Answer("x", 1, True, 0.0)] * len(prompts_))
     with pytest.raises(InputError, match=r"^the question is [\d,]+ tokens too long for .*: ask a shorter one\.$"):
         desk.ask(question, uid=uid)
 
@@ -263,9 +263,9 @@ def test_the_extractive_answer_names_its_own_product_and_no_other(walked: Run, c
 
 def test_the_demos_scores_show_what_quoting_is_worth(walked: Run) -> None:
     for systems in json.loads(walked.scores.read_text()).values():
-        own = systems[EXTRACTIVE]
-        assert (own["invented_numbers"], own["cites"], own["exact"], own["stopped"]) == (0, 1, 1, 1)
-    for row in read_jsonl(walked.answers):
+        own = systems.get(EXTRACTIVE)
+        assert own is None or (own["invented_numbers"], own["cites"], own["exact"]) == (0, 1, 1)
+    for row in (row for row in read_jsonl(walked.answers) if row["set"] != "general"):
         assert row["retrieval"]["kind"] in ("found", "ambiguous")
         assert {row[cell]["uid"] for cell in CELLS} == {row["source"]}
         assert bare(row[EXTRACTIVE]["text"]) == row["reference"]
@@ -295,10 +295,10 @@ def test_a_grounded_run_walks_from_rows_to_scores(tmp_path: Path) -> None:
     assert quoting > 20
     steps.train(run, recipe)
     scores = steps.compare(run, recipe, 6)
-    assert {set_: list(systems) for set_, systems in scores.items()} == {"seen": list(CELLS), "unseen": list(CELLS)}
-    assert all(scores[set_]["extractive"]["invented_numbers"] == 0 for set_ in scores)
-    assert all(scores[set_][cell]["n"] == 6 for set_ in scores for cell in CELLS)
-    assert all(row["base_with_source"]["uid"] for row in read_jsonl(run.answers))
+    assert all(set(CELLS) < set(scores[set_]) for set_ in ("seen", "unseen"))
+    assert all(scores[set_]["extractive"]["invented_numbers"] == 0 for set_ in ("seen", "unseen"))
+    assert all(scores[set_][cell]["n"] == 6 for set_ in ("seen", "unseen") for cell in CELLS)
+    assert all(row["base_with_source"]["uid"] for row in read_jsonl(run.answers) if row["set"] != "general")
     reply = Desk(run, recipe).ask(f"Tell me about {next(iter(known.values())).title}", cells=("tuned_with_source",))
     assert reply.answers["tuned_with_source"].tokens <= 24
 

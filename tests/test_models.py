@@ -65,6 +65,15 @@ def test_unsloth_is_chosen_where_it_can_train_the_recipe() -> None:
 
 
 @pytest.mark.usefixtures("unsloth_is_here")
+def test_to_answer_transformers_is_taken_where_unsloth_does_not_rule_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    faster = Backend("transformers", "it answers many questions at once faster")
+    assert choose_backend(LLAMA, T4, to_answer=True) == faster
+    assert choose_backend(LLAMA, T4, "unsloth", to_answer=True).name == "unsloth"
+    monkeypatch.setitem(sys.modules, "unsloth.models.llama", object())
+    assert choose_backend(LLAMA, T4, to_answer=True).name == "unsloth"
+
+
+@pytest.mark.usefixtures("unsloth_is_here")
 @pytest.mark.parametrize(
     ("recipe", "machine", "reason"),
     [

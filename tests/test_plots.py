@@ -8,24 +8,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
-from amazon_ft.plots import funnel, loss_curve, score_bars, svg, token_lengths
+from amazon_ft.plots import funnel, loss_curve, precision_recall, svg, token_lengths
+from amazon_ft.plots.drawing import apart
 
 LOG = [
     *({"step": step, "loss": 3 / step, "seconds": float(step)} for step in range(1, 101)),
     *({"step": step, "eval_loss": 0.9, "seconds": float(step)} for step in (50, 100)),
 ]
-SCORES: dict[str, Any] = {
-    name: {
-        "base": {"n": 4, "exact": 0.0, "rouge_l": 0.1, "number_precision": None},
-        "tuned": {"n": 4, "exact": 0.75, "rouge_l": 0.9, "number_precision": 0.5},
-    }
-    for name in ("seen", "unseen")
-}
+POINTS = [{"threshold": at / 10, "precision": 0.9 + at / 100, "recall": 1 - at / 20} for at in range(10)]
 COUNTS: dict[str, Any] = {"read": 1000, "kept": 700, "rejected": {"too short": 50, "duplicate": 250}}
 
 
 def texts(axes: Axes) -> list[str]:
     return [text.get_text() for text in axes.texts]
+
+
+def said(axes: Axes) -> str:
+    found = re.search(r'^<svg[^>]* role="img" aria-label="([^"]*)"', svg(axes))
+    assert found
+    return found[1]
 
 
 def shifts(axes: Axes) -> dict[str, float]:
@@ -53,24 +54,6 @@ def test_a_short_log_is_drawn_too(log: list[dict[str, float]]) -> None:
     assert svg(loss_curve(log)).startswith("<svg")
 
 
-def test_bars_carry_their_values() -> None:
-    axes = score_bars(SCORES)
-    assert len(axes.patches) == 12
-    assert {"tuned  75.0%", "base  nothing to count", "Seen, 4 products"} <= set(texts(axes))
-
-
-@pytest.mark.parametrize(
-    "scores", [{}, {"seen": {}}, {"seen": {"base": {"n": 0, "exact": None}}}, {"seen": {"other": {"n": 1}}}]
-)
-def test_scores_of_nothing_are_drawn_too(scores: dict[str, Any]) -> None:
-    assert svg(score_bars(scores)).startswith("<svg")
-
-
-def test_more_systems_and_sets_have_their_bars() -> None:
-    five = {str(place): SCORES["seen"]["tuned"] for place in range(5)}
-    assert len(score_bars({"seen": five, "rare": {"0": five["0"]}}).patches) == 18
-
-
 def test_lengths_say_what_share_is_cut() -> None:
     assert texts(token_lengths([10, 20, 30, 600], 512)) == ["max_length 512:\n25.0% of 4 rows are longer"]
 
@@ -91,6 +74,19 @@ def test_a_funnel_of_nothing_is_drawn_too() -> None:
     assert svg(funnel({"read": 0, "kept": 0, "rejected": {}})).startswith("<svg")
 
 
+def test_the_chosen_thresholds_stand_beside_their_points() -> None:
+    assert texts(precision_recall(POINTS, [0.2, 0.88])) == ["0.2", "0.88"]
+    assert svg(precision_recall([], [0.5])).startswith("<svg")
+
+
+@pytest.mark.parametrize(
+    ("places", "moved"),
+    [([], []), ([5], [5]), ([5, 5], [0, 10]), ([40, 80], [40, 80]), ([100, 100, 99], [90, 100, 80]), ([0, 3], [0, 10])],
+)
+def test_places_move_apart_in_their_order_and_stay_inside(places: list[float], moved: list[float]) -> None:
+    assert apart(places, 10, 0, 100) == moved
+
+
 def test_a_plot_goes_where_it_is_told() -> None:
     upper, lower = Figure().subplots(2)
     assert loss_curve(LOG, upper) is upper
@@ -98,8 +94,8 @@ def test_a_plot_goes_where_it_is_told() -> None:
 
 
 def test_svg_is_the_same_twice_and_undated() -> None:
-    text = svg(score_bars(SCORES))
-    assert text == svg(score_bars(SCORES))
+    text = svg(funnel(COUNTS))
+    assert text == svg(funnel(COUNTS))
     assert "date" not in text.lower()
     assert "<?xml" not in text
 
@@ -112,11 +108,43 @@ def test_svg_scales_and_keeps_its_text() -> None:
     assert ">held out</text>" in text
 
 
-def test_svg_loads_nothing_and_shares_no_plain_id() -> None:
-    pictures = [svg(score_bars(SCORES)), svg(loss_curve(LOG))]
-    assert not any(re.search(r'(?:href="|url\()(?!#)', text) for text in pictures)
-    first, second = (set(re.findall(r' id="([^"]+)"', text)) for text in pictures)
-    assert not first & second
+def test_svg_loads_nothing() -> None:
+    for text in (svg(funnel(COUNTS)), svg(loss_curve(LOG))):
+        assert not re.search(r'(?:href="|url\()(?!#)', text)
+
+
+def test_pictures_that_share_marks_share_no_id_and_keep_their_own() -> None:
+    pictures = [svg(loss_curve(LOG)), svg(loss_curve(LOG[:-1])), svg(funnel(COUNTS))]
+    ids = [re.findall(r' id="([^"]+)"', text) for text in pictures]
+    assert all(ids)
+    assert len({one for some in ids for one in some}) == sum(map(len, ids))
+    for text, own in zip(pictures, ids, strict=True):
+        assert set(re.findall(r'(?:href="|url\()#([^")]+)', text)) == set(own)
+
+
+def test_svg_says_what_it_shows() -> None:
+    assert said(funnel(COUNTS)) == (
+        "From rows read to rows kept: read 1,000 (100.0%), duplicate 250 (25.0%), too short 50 (5.0%), "
+        "kept 700 (70.0%)."
+    )
+    short = [{"step": 1, "loss": 3.0}, {"step": 2, "loss": 1.0, "eval_loss": 1.01}]
+    assert said(loss_curve(short)) == (
+        "Loss while training. Training: from 3.00 at step 1 to 1.00 at step 2. Held out: from 1.01 at step 2 to "
+        "1.01 at step 2."
+    )
+    assert said(loss_curve([])) == "no loss was logged"
+    assert said(token_lengths([10, 600], 512)).endswith("max_length 512: 50.0% of 2 rows are longer.")
+    assert "from 0.5: 95.0% precision, 75.0% recall" in said(precision_recall(POINTS, [0.5]))
+
+
+def test_svg_says_what_both_plots_of_a_figure_show_and_escapes_it() -> None:
+    upper, lower = Figure().subplots(2)
+    loss_curve([], upper)
+    counts = funnel(COUNTS | {"rejected": {'"<b>&': 1}}, lower)
+    text = svg(counts)
+    assert text == svg(counts.figure)
+    assert 'aria-label="no loss was logged From rows' in text
+    assert "&quot;&lt;b&gt;&amp; 1" in text.split(">", 1)[0]
 
 
 def test_svg_refuses_axes_without_a_figure() -> None:

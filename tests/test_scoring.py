@@ -1,47 +1,73 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from amazon_ft.evaluation import SCORES, Pair, number_precision, score, score_table
-from amazon_ft.retrieval.quoting import says
+from amazon_ft.evaluation import SCORES, measured, score_table
+from amazon_ft.files import InputError
 
 TRUE = "A steel mug from Évora that holds 300 ml and costs $4.99."
 
 
+def answer(text: str, stopped: bool = True, **more: Any) -> dict[str, Any]:
+    return {"text": text, "stopped": stopped, "facts": []} | more
+
+
+def row(set_: str = "seen", reference: str = TRUE, **more: Any) -> dict[str, Any]:
+    return {"set": set_, "source": "B1", "title": "Mug", "reference": reference} | more
+
+
+def scores(text: str, reference: str = TRUE, stopped: bool = True) -> dict[str, Any]:
+    table = score_table(measured([row(reference=reference) | {"tuned": answer(text, stopped)}] * 3))
+    return dict(table["seen"]["tuned"])
+
+
 def test_a_perfect_answer_scores_full_marks() -> None:
-    assert score([Pair(TRUE, TRUE, True)] * 3) == {
+    assert scores(TRUE) == {
         "n": 3,
         "exact": 1.0,
         "rouge_l": 1.0,
         "rouge_1": 1.0,
         "chrf": 100.0,
         "number_precision": 1.0,
+        "number_recall": 1.0,
+        "code_precision": None,
+        "name_precision": 1.0,
         "invented_numbers": 0,
         "cites": 0,
+        "copied": 1.0,
+        "longest_copied": 13,
+        "nearest": 1.0,
+        "length_ratio": 1.0,
+        "repetition": 0,
         "stopped": 1.0,
+        "right": None,
+        "loss": None,
+        "perplexity": None,
     }
+    assert tuple(scores(TRUE)) == ("n", *SCORES)
 
 
 def test_an_invented_answer_is_told_by_its_numbers() -> None:
-    scores = score([Pair("A steel mug from Évora that holds 450 ml and costs $4.99", TRUE, False)])
-    assert scores["exact"] == 0
-    assert scores["number_precision"] == 0.5
-    assert scores["stopped"] == 0
-    assert scores["rouge_l"] == scores["rouge_1"] == pytest.approx(12 / 13, abs=1e-3)
+    found = scores("A steel mug from Évora that holds 450 ml and costs $4.99", stopped=False)
+    assert found["exact"] == 0
+    assert found["number_precision"] == 0.5
+    assert found["stopped"] == 0
+    assert found["rouge_l"] == found["rouge_1"] == pytest.approx(12 / 13, abs=1e-3)
 
 
 def test_rouge_l_minds_the_order_and_rouge_1_does_not() -> None:
-    scores = score([Pair("c b a", "a b c", True)])
-    assert scores["rouge_1"] == 1
-    assert scores["rouge_l"] == pytest.approx(1 / 3, abs=1e-4)
+    assert scores("c b a", "a b c")["rouge_1"] == 1
+    assert scores("c b a", "a b c")["rouge_l"] == pytest.approx(1 / 3, abs=1e-4)
 
 
 def test_accented_words_count() -> None:
-    assert score([Pair("São Tomé", "São João", True)])["rouge_1"] == 0.5
+    assert scores("São Tomé", "São João")["rouge_1"] == 0.5
 
 
 @pytest.mark.parametrize(
-    ("answer", "reference", "precision"),
+    ("said", "reference", "precision"),
     [
         ("no number", "3 mugs", None),
         ("30 mugs", "300 mugs", 0.0),
@@ -50,38 +76,42 @@ def test_accented_words_count() -> None:
         ("it costs 5.", "5 mugs", 1.0),
     ],
 )
-def test_numbers_are_compared_whole(answer: str, reference: str, precision: float | None) -> None:
-    assert number_precision([Pair(answer, reference, True)]) == precision
+def test_numbers_are_compared_whole(said: str, reference: str, precision: float | None) -> None:
+    assert scores(said, reference)["number_precision"] == precision
 
 
-def test_an_empty_set_and_an_empty_answer_have_scores() -> None:
-    assert score([]) == {"n": 0} | dict.fromkeys(SCORES)
-    assert score([Pair("", TRUE, True)])["rouge_l"] == 0
+def test_a_score_is_a_ratio_of_sums_and_no_mean_of_ratios() -> None:
+    rows = [row(reference="1 cm 2 cm 3 cm") | {"tuned": answer(text)} for text in ("1 cm", "2 cm 3 cm 4 cm", "none")]
+    assert score_table(measured(rows))["seen"]["tuned"]["number_precision"] == 0.75
 
 
 def test_sets_and_systems_are_scored_apart() -> None:
-    right, wrong = {"text": TRUE, "stopped": True}, {"text": "x", "stopped": True}
-    rows = [
-        {"set": "seen", "source": "B1", "reference": TRUE, "base": wrong, "tuned": right},
-        {"set": "unseen", "source": "B2", "reference": TRUE, "base": wrong, "tuned": wrong},
-        {"set": "unseen", "source": "B3", "reference": TRUE, "base": wrong, "tuned": wrong},
-    ]
-    scores = score_table(rows)
-    assert {set_: {system: scores[set_][system]["exact"] for system in scores[set_]} for set_ in scores} == {
+    right, wrong = answer(TRUE), answer("x")
+    rows = [row(base=wrong, tuned=right), *[row("unseen", base=wrong, tuned=wrong)] * 2, row("own", base=right)]
+    found = score_table(measured(rows))
+    assert {set_: {system: found[set_][system]["exact"] for system in found[set_]} for set_ in found} == {
         "seen": {"base": 0, "tuned": 1},
+        "variant": {"base": None, "tuned": None},
         "unseen": {"base": 0, "tuned": 0},
     }
-    assert scores["unseen"]["tuned"]["n"] == 2
+    assert found["unseen"]["tuned"]["n"] == 2
+    assert found["variant"]["tuned"] == {"n": 0} | dict.fromkeys(SCORES)
 
 
-def test_an_answer_is_scored_without_lead_quotation_marks_and_citation() -> None:
-    quoted = score([Pair(says(TRUE, "B000000001", "pt"), TRUE, True, "B000000001")])
-    assert quoted == score([Pair(TRUE, says(TRUE, "B000000002", "en"), True)]) | {"cites": 1}
-    assert quoted["exact"] == quoted["rouge_l"] == quoted["number_precision"] == 1
+def test_general_questions_are_scored_where_there_are_any() -> None:
+    asked = row("general", "Paris", accepted=["Paris"]) | {"base": answer("Paris"), "tuned": answer("Rome")}
+    found = score_table(measured([row(extractive=answer(TRUE)), asked]))
+    assert {system: each["right"] for system, each in found["general"].items()} == {"base": 1, "tuned": 0}
+    assert found["general"]["base"]["exact"] is None
+    assert list(found["seen"]) == ["extractive"]
 
 
-def test_another_products_uid_is_no_citation() -> None:
-    assert score([Pair(says(TRUE, "B000000002", "en"), TRUE, True, "B000000001")])["cites"] == 0
+def test_no_rows_have_no_scores() -> None:
+    assert score_table([]) == {"seen": {}, "variant": {}, "unseen": {}}
+
+
+def test_what_the_user_typed_is_never_scored() -> None:
+    assert score_table(measured([row("own", tuned=answer(TRUE))])) == {"seen": {}, "variant": {}, "unseen": {}}
 
 
 def test_invented_numbers_are_those_that_the_answers_check_found() -> None:
@@ -90,5 +120,17 @@ def test_invented_numbers_are_those_that_the_answers_check_found() -> None:
         {"text": "300", "in_source": True},
         {"text": "SP-8", "in_source": False},
     ]
-    row = {"set": "seen", "source": "B1", "reference": TRUE, "tuned": {"text": "x", "stopped": True, "facts": told}}
-    assert score_table([row, row | {"tuned": row["tuned"] | {"facts": []}}])["seen"]["tuned"]["invented_numbers"] == 1
+    rows = measured([row(tuned=answer("x", facts=told)), row(tuned=answer("x"))])
+    assert score_table(rows)["seen"]["tuned"]["invented_numbers"] == 1
+
+
+def test_perplexity_is_that_of_all_tokens_together() -> None:
+    rows = [row(loss={"base": loss}) | {"base": answer("x")} for loss in ([10.0, 10], [0.0, 30])]
+    found = score_table(measured(rows))["seen"]["base"]
+    assert found["loss"] == 0.25
+    assert found["perplexity"] == pytest.approx(1.2840, abs=1e-4)
+
+
+def test_answers_that_were_not_measured_are_refused() -> None:
+    with pytest.raises(InputError, match=r"the answer of tuned about 'B1' has no measures: give measured\(rows\)\."):
+        score_table([row(tuned=answer("x"))])

@@ -4,36 +4,127 @@ import json
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from amazon_ft import steps
+from amazon_ft import generation, steps
 from amazon_ft.cleaning.whole import Choices
-from amazon_ft.evaluation import SCORES
-from amazon_ft.files import InputError, read_jsonl, write_jsonl
+from amazon_ft.evaluation import SCORES, NotComparable
+from amazon_ft.families import family
+from amazon_ft.files import InputError, digest, read_jsonl, write_json, write_jsonl
+from amazon_ft.models import Loaded
 from amazon_ft.products import load
-from amazon_ft.recipes import named
+from amazon_ft.recipes import Recipe, named
 from amazon_ft.runs import SPLITS, Run
 
 DEMO = named("demo")
 METRICS = {"n", *SCORES}
-SYSTEMS = ["base", "tuned", "base_with_source", "tuned_with_source", "extractive"]
+BASELINES = ["extractive", "nearest_title", "wrong_product"]
+SYSTEMS = ["base", "tuned", "base_with_source", "tuned_with_source", *BASELINES]
 
 
 def test_the_demo_memorises_what_it_saw_and_not_what_it_did_not(walked: Run) -> None:
     scores = json.loads(walked.scores.read_text())
-    assert {set_: list(scores[set_]) for set_ in scores} == {"seen": SYSTEMS, "unseen": SYSTEMS}
+    products = dict.fromkeys(("seen", "variant", "unseen"), SYSTEMS)
+    assert {set_: list(scores[set_]) for set_ in scores} == {**products, "general": ["base", "tuned"]}
     assert all(set(scores[set_][system]) == METRICS for set_ in scores for system in scores[set_])
     assert scores["seen"]["tuned"]["exact"] >= 0.9
     assert scores["seen"]["base"]["exact"] == 0
     assert scores["unseen"]["tuned"]["exact"] < 0.1
     assert scores["seen"]["tuned"]["stopped"] >= 0.9
     assert scores["unseen"]["tuned"]["n"] >= 30
-    for set_ in scores:
+    for set_ in products:
         own = scores[set_]["extractive"]
         assert (own["invented_numbers"], own["cites"], own["exact"], own["number_precision"]) == (0, 1, 1, 1)
     assert scores["unseen"]["tuned"]["invented_numbers"] > 1
     assert scores["unseen"]["tuned"]["cites"] == 0
+    assert 1 <= scores["variant"]["tuned"]["n"] <= 64
+
+
+def test_the_demo_shows_what_an_answer_must_beat_and_what_was_forgotten(walked: Run) -> None:
+    scores = json.loads(walked.scores.read_text())
+    unseen, general = scores["unseen"], scores["general"]
+    assert unseen["wrong_product"]["rouge_l"] < unseen["nearest_title"]["rouge_l"] < unseen["extractive"]["rouge_l"]
+    assert unseen["tuned"]["rouge_l"] < unseen["nearest_title"]["rouge_l"]
+    assert scores["seen"]["tuned"]["loss"] < 0.2 < 2 < unseen["tuned"]["loss"]
+    assert general["tuned"]["loss"] > general["base"]["loss"] + 1
+    for row in read_jsonl(walked.answers):
+        for baseline in BASELINES[1:]:
+            assert baseline not in row or row[baseline]["uid"] not in ("", row["source"])
+
+
+def test_the_demos_differences_carry_intervals(walked: Run) -> None:
+    intervals = json.loads(walked.intervals.read_text())
+    found = {(each["set"], each["of"], each["less"], each["metric"]): each for each in intervals["differences"]}
+    learned, chance = (found[set_, "tuned", "base", "exact"] for set_ in ("seen", "unseen"))
+    assert learned["low"] > 0.9 and learned["p_holm"] < 0.05
+    assert chance["low"] <= 0 <= chance["high"] and chance["p_holm"] > 0.5
+    assert "nc:6|nw:2" in intervals["chrf"]
+
+
+def test_no_set_of_the_comparison_mixes_with_another(walked: Run) -> None:
+    rows = read_jsonl(walked.answers)
+    by_set = {set_: {row["source"] for row in rows if row["set"] == set_} for set_ in ("seen", "variant", "unseen")}
+    trained = {row["source"] for row in read_jsonl(walked.rows("train"))}
+    families = {family(product.title) for product in load(walked.products) if product.uid in trained} - {""}
+    assert by_set["seen"] <= trained
+    assert not trained & (by_set["variant"] | by_set["unseen"])
+    for row in rows:
+        assert (family(row["title"]) in families) == (row["set"] == "variant") or row["set"] in ("seen", "general")
+
+
+def test_a_trained_product_in_the_test_rows_stops_the_comparison(copied: Run) -> None:
+    rows = {split: read_jsonl(copied.rows(split)) for split in ("train", "test")}
+    write_jsonl(copied.rows("test"), [rows["train"][0], *rows["test"][1:]])
+    _redo(copied, "format", "train")
+    with pytest.raises(NotComparable, match=rf"{rows['train'][0]['source']} .* is in training"):
+        steps.compare(copied, DEMO, 4)
+
+
+def test_a_test_product_that_was_trained_on_stops_the_comparison(copied: Run) -> None:
+    rows = {split: read_jsonl(copied.rows(split)) for split in ("train", "test")}
+    write_jsonl(copied.rows("train"), [*rows["train"], rows["test"][1]])
+    _redo(copied, "format", "train")
+    with pytest.raises(NotComparable, match="is in training"):
+        steps.compare(copied, DEMO, 4)
+
+
+def test_an_answer_in_the_prompt_stops_the_comparison(copied: Run) -> None:
+    rows = read_jsonl(copied.rows("test"))
+    rows[0]["instruction"] = rows[0]["output"]
+    write_jsonl(copied.rows("test"), rows)
+    _redo(copied, "format", "train")
+    with pytest.raises(NotComparable, match=f"the closed-book prompt about {rows[0]['source']} .* holds its answer"):
+        steps.compare(copied, DEMO, 4)
+
+
+def test_another_prompt_for_base_than_for_tuned_stops_the_comparison(
+    copied: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = generation.answers
+
+    def kinder(loaded: Loaded, recipe: Recipe, questions: Any, *rest: Any) -> Any:
+        fuller = [replace(one, input=f"{one.input} Be precise.") for one in questions["tuned"]]
+        return real(loaded, recipe, {**questions, "tuned": fuller}, *rest)
+
+    monkeypatch.setattr(generation, "answers", kinder)
+    _redo(copied)
+    with pytest.raises(NotComparable, match="base and tuned got another prompt"):
+        steps.compare(copied, DEMO, 1)
+
+
+def _redo(run: Run, *changed: str) -> None:
+    """Have the comparison made again, with what these steps wrote as it is now."""
+    record = json.loads(run.manifest.read_text())
+    record["steps"].pop("compare")
+    for step in changed:
+        for part in ("inputs", "outputs"):
+            files = record["steps"][step][part]
+            files |= {name: digest(run.folder / name) for name in files if (run.folder / name).exists()}
+    write_json(run.manifest, record)
+    for path in (run.answers, run.scores, run.intervals, run.page):
+        path.unlink()
 
 
 def test_cleaning_adds_up(walked: Run) -> None:

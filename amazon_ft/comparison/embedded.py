@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -96,36 +96,45 @@ def _row(row: Mapping[str, Any], identifier: str, sets: Sequence[str], headlines
         "accepted": row.get("accepted", []),
         "retrieval": f"{found['kind']}, score {found['score']:.2f}" if found else "",
         "content": _quoted(row),
-        "values": [[value(row.get(system, {}), name) for system in ("tuned", "base")] for name in headlines],
+        "values": [[_rounded(value(row.get(name, {}), key)) for name in ("tuned", "base")] for key in headlines],
     }
 
 
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 4)
+
+
 def _answers(row: Mapping[str, Any], names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Give a row's answers, each with what there is to say of it: what is empty, 0 or false is left out."""
     for name, answer in systems(row).items():
         seconds = answer.get("seconds") or 0
         checked = answer.get("facts", ()) if row.get("content") else ()
-        yield {
-            "system": names.index(name),
+        said = {
             "text": _flat((KINDS.index(kind), text) for kind, text in marked_answer(row, answer)),
             "reasoning": answer.get("reasoning", ""),
             "tokens": answer.get("tokens", 0),
             "speed": round(answer.get("tokens", 0) / seconds, 1) if seconds else 0,
-            "stopped": answer["stopped"],
+            "cut": not answer["stopped"],
             "exact": bool(row["reference"]) and bare(answer["text"]).split() == bare(row["reference"]).split(),
-            "copied": value(answer, "copied"),
+            "copied": _rounded(value(answer, "copied")),
             "invented": [fact["text"] for fact in checked if not fact["in_source"]],
         }
+        yield {"system": names.index(name)} | {key: held for key, held in said.items() if held}
 
 
 def _quoted(row: Mapping[str, Any]) -> list[int | str]:
-    """Cut the entry's description into what an answer quoted (1) and what none did (0)."""
+    """Cut the entry's description into what an answer quoted (1) and what none did (0).
+
+    A run that is the whole true description is written as 0: most are, and the page is that much smaller.
+    """
     content = row.get("content", "")
     quotes = (row[name].get("quote") for name in QUOTING if name in row)
     spans = [(quote["start"], quote["end"]) for quote in quotes if quote]
     inside = {at for start, end in spans for at in range(start, min(end, len(content)))}
     runs = groupby(enumerate(content), key=lambda pair: int(pair[0] in inside))
-    return _flat((kind, "".join(sign for _, sign in run)) for kind, run in runs)
+    texts = ((kind, "".join(sign for _, sign in run)) for kind, run in runs)
+    return _flat((kind, 0 if text == row["reference"] else text) for kind, text in texts)
 
 
-def _flat(runs: Iterator[tuple[int, str]]) -> list[int | str]:
+def _flat(runs: Iterable[tuple[int, int | str]]) -> list[int | str]:
     return [part for run in runs for part in run]

@@ -63,7 +63,7 @@ def _record(row: Mapping[str, Any], system: str, answer: Mapping[str, Any], name
         "text": answer["text"],
         "reasoning": answer.get("reasoning", ""),
         "quote": quote["text"] if quote else "",
-        "invented": ", ".join(_invented(answer)),
+        "invented": ", ".join(_invented(row, answer)),
         "tokens": int(answer.get("tokens", 0)),
         "seconds": float(answer.get("seconds", 0)),
         **{name: value(answer, name) for name in names if name != "stopped"},
@@ -71,8 +71,9 @@ def _record(row: Mapping[str, Any], system: str, answer: Mapping[str, Any], name
     }
 
 
-def _invented(answer: Mapping[str, Any]) -> list[str]:
-    return [fact["text"] for fact in answer.get("facts", ()) if not fact["in_source"]]
+def _invented(row: Mapping[str, Any], answer: Mapping[str, Any]) -> list[str]:
+    checked = answer.get("facts", ()) if row.get("content") else ()  # without an entry nothing could be checked
+    return [fact["text"] for fact in checked if not fact["in_source"]]
 
 
 def _columns(records: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -107,7 +108,7 @@ def _example(row: Mapping[str, Any]) -> dict[str, Any]:
             "set": row["set"],
             "source": row["source"],
             "reference": row["reference"],
-            "invented numbers": [len(_invented(answer)) for answer in (base, tuned)],
+            "invented numbers": [len(_invented(row, answer)) for answer in (base, tuned)],
         },
     }
 

@@ -8,9 +8,9 @@
   const heading = document.getElementById("shown");
   const status = document.getElementById("status");
   const pagers = [...document.querySelectorAll(".pager")];
-  const compare = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" }).compare;
-  const count = new Intl.NumberFormat("en").format;
+  const count = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, ",");
   const foldedTexts = new Map();
+  const lazy = new WeakMap();
   let shown = data.rows;
   let page = 0;
 
@@ -24,7 +24,7 @@
     node.append(...children.filter((child) => child !== null));
     return node;
   };
-  const joined = (parts) => parts.filter((part, place) => place % 2).join("");
+  const said = (answer) => (answer.text || []).filter((part, place) => place % 2).join("");
   const runs = (parts, dress) => {
     const nodes = [];
     for (let place = 0; place < parts.length; place += 2) nodes.push(dress(parts[place], parts[place + 1]));
@@ -47,8 +47,8 @@
   const badges = (answer) => {
     const some = [];
     if (answer.exact) some.push(badge("✓ word for word", "good"));
-    if (!answer.stopped) some.push(badge("did not stop by itself", "warn"));
-    if (answer.invented.length) some.push(badge(`not in the source: ${answer.invented.join(", ")}`, "warn"));
+    if (answer.cut) some.push(badge("did not stop by itself", "warn"));
+    if (answer.invented) some.push(badge(`not in the source: ${answer.invented.join(", ")}`, "warn"));
     if (answer.copied) some.push(badge(`${Math.round(100 * answer.copied)}% copied`, "plain"));
     return some.length ? make("div", { className: "badges" }, ...some) : null;
   };
@@ -58,6 +58,17 @@
     return make("span", { className: "soft" }, `${answer.tokens} token${answer.tokens === 1 ? "" : "s"}${speed}`);
   };
   const folded = (label, ...children) => make("details", null, make("summary", null, label), ...children);
+  // What is folded away in every card is drawn when it is first looked at.
+  const fill = (details) => {
+    if (lazy.has(details)) details.append(lazy.get(details)());
+    lazy.delete(details);
+  };
+  const foldedUntilSeen = (label, draw) => {
+    const details = folded(label);
+    lazy.set(details, draw);
+    details.addEventListener("toggle", () => fill(details));
+    return details;
+  };
   const thought = (answer) =>
     answer.reasoning ? folded("Reasoning", make("div", { className: "text" }, answer.reasoning)) : null;
 
@@ -67,7 +78,7 @@
       null,
       make("h5", null, data.systems[answer.system].label, pace(answer)),
       thought(answer),
-      answer.text.length
+      answer.text
         ? make("div", { className: "text" }, ...runs(answer.text, marked))
         : make("div", { className: "text" }, make("em", { className: "soft" }, "empty answer")),
       badges(answer),
@@ -90,15 +101,20 @@
     );
   const source = (row) => {
     if (!row.content.length) return null;
-    const quoted = (kind, text) => (kind ? make("mark", { className: "quoted" }, text) : text);
-    const label = `The catalogue entry${row.content.includes(1) ? ", with what the answers quote" : ""}`;
-    return folded(label, make("div", { className: "text" }, ...runs(row.content, quoted)));
+    const quoted = (kind, part) => {
+      const text = part === 0 ? row.reference : part;
+      return kind ? make("mark", { className: "quoted" }, text) : text;
+    };
+    const quotes = row.content.some((part, place) => place % 2 === 0 && part === 1);
+    const label = `The catalogue entry${quotes ? ", with what the answers quote" : ""}`;
+    return foldedUntilSeen(label, () => make("div", { className: "text" }, ...runs(row.content, quoted)));
   };
 
   const drawn = (row) => {
-    const [open, aside] = [false, true].map((hidden) =>
-      row.answers.filter((answer) => data.systems[answer.system].folded === hidden).map(drawnAnswer),
+    const [models, baselines] = [false, true].map((hidden) =>
+      row.answers.filter((answer) => data.systems[answer.system].folded === hidden),
     );
+    const aside = () => make("div", { className: "answers" }, ...baselines.map(drawnAnswer));
     const kind = data.sets[row.set];
     return make(
       "article",
@@ -114,15 +130,15 @@
       ),
       make("p", null, make("span", { className: "soft" }, "Asked: "), row.question),
       values(row),
-      make("div", { className: "answers" }, drawnTruth(row), ...open),
-      aside.length ? folded("Baselines without a model", make("div", { className: "answers" }, ...aside)) : null,
+      make("div", { className: "answers" }, drawnTruth(row), ...models.map(drawnAnswer)),
+      baselines.length ? foldedUntilSeen("Baselines without a model", aside) : null,
       source(row),
     );
   };
 
   const searched = (row) => {
     if (!foldedTexts.has(row)) {
-      const texts = [row.title, row.question, row.reference, ...row.answers.map((answer) => joined(answer.text))];
+      const texts = [row.title, row.question, row.reference, ...row.answers.map(said)];
       foldedTexts.set(row, fold(texts.join("\n")));
     }
     return foldedTexts.get(row);
@@ -133,9 +149,9 @@
     return (row) => {
       const [base, tuned] = ["base", "tuned"].map((name) => of(row, name));
       if (set.value && row.set !== Number(set.value)) return false;
-      if (invented.checked && !(tuned && tuned.invented.length)) return false;
-      if (cut.checked && row.answers.every((answer) => answer.stopped)) return false;
-      if (differ.checked && !(base && tuned && joined(base.text) !== joined(tuned.text))) return false;
+      if (invented.checked && !(tuned && tuned.invented)) return false;
+      if (cut.checked && !row.answers.some((answer) => answer.cut)) return false;
+      if (differ.checked && !(base && tuned && said(base) !== said(tuned))) return false;
       return wanted.every((word) => searched(row).includes(word));
     };
   };
@@ -145,6 +161,10 @@
     if (left === null || right === null) return (left === null) - (right === null);
     return sign * (left - right);
   };
+  const byTitle = (sign) => {
+    const { compare } = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
+    return (one, other) => sign * compare(one.title, other.title);
+  };
   const worst = (sign) => {
     const [invented, agrees] = data.worst.map((place) => (row) => (place < 0 ? null : row.values[place][0]));
     return (one, other) => byNumber(invented, -sign)(one, other) || byNumber(agrees, sign)(one, other);
@@ -153,7 +173,7 @@
     const sign = form.elements.reverse.checked ? -1 : 1;
     const [what, place] = form.elements.order.value.split(":");
     if (what === "place") return sign > 0 ? rows : rows.reverse();
-    if (what === "title") return rows.sort((one, other) => sign * compare(one.title, other.title));
+    if (what === "title") return rows.sort(byTitle(sign));
     if (what === "worst") return rows.sort(worst(sign));
     const value = (row) => row.values[place][0];
     const gain = (row) => (row.values[place].includes(null) ? null : row.values[place][0] - row.values[place][1]);
@@ -214,7 +234,10 @@
   for (const pager of pagers) pager.addEventListener("click", turn);
   window.addEventListener("hashchange", open);
   window.addEventListener("beforeprint", () => {
-    for (const details of document.querySelectorAll("details")) details.open = true;
+    for (const details of document.querySelectorAll("details")) {
+      fill(details);
+      details.open = true;
+    }
   });
   document.getElementById("silent").remove();
   form.hidden = heading.hidden = false;

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import comb
 from typing import TYPE_CHECKING, Any
 
 from amazon_ft.evaluation.measures import signature, systems
@@ -64,10 +63,11 @@ def intervals(rows: Sequence[Mapping[str, Any]], resamples: int = 10_000, seed: 
     for set_ in SETS:
         own = [row for row in rows if row["set"] == set_]
         if own:
-            sides = _sides(own)
-            draws = draw(own, sides, resamples, seed)
-            scores[set_] = _scores(own, sides, draws)
-            differences += [{"set": set_} | each for each in _differences(own, sides, draws)]
+            sides, named = _sides(own), metrics(own)
+            draws = _draws(_by_cluster(own, sides, named), resamples, seed)
+            _add_perplexity(named, draws.value, draws.drawn)
+            scores[set_] = _scores(sides, named, draws)
+            differences += [{"set": set_} | each for each in _differences(own, sides, named, draws)]
     family = [each for each in differences if each["metric"] in TESTED and each["p"] is not None]
     for each, corrected in zip(family, holm([each["p"] for each in family]), strict=True):
         each["p_holm"] = corrected
@@ -77,8 +77,10 @@ def intervals(rows: Sequence[Mapping[str, Any]], resamples: int = 10_000, seed: 
 
 def sign_test(wins: int, losses: int) -> float:
     """Give the exact two-sided p that wins and losses are equally likely; ties are not counted."""
-    votes, fewer = wins + losses, min(wins, losses)
-    ways = sum(comb(votes, number) for number in range(fewer + 1))
+    votes, ways, these = wins + losses, 0, 1
+    for number in range(min(wins, losses) + 1):
+        ways += these
+        these = these * (votes - number) // (number + 1)  # the ways to win once more
     return min(1.0, float(Fraction(2 * ways, 2**votes)))
 
 
@@ -91,11 +93,10 @@ def holm(ps: Sequence[float]) -> list[float]:
     return corrected
 
 
-def draw(rows: Sequence[Mapping[str, Any]], sides: Sequence[Side], resamples: int, seed: int) -> Draws:
-    """Score `resamples` draws of as many clusters as the rows have, all sides in the same draws."""
+def _draws(sums: Numbers, resamples: int, seed: int) -> Draws:
+    """Score `resamples` draws of as many clusters as there are, all sides in the same draws."""
     import numpy as np
 
-    sums = _by_cluster(rows, sides)
     number, rng = len(sums), np.random.default_rng(seed)
     drawn = np.empty((resamples, *sums.shape[1:3]))
     for start in range(0, resamples, most := max(1, AT_A_TIME // number)):
@@ -104,12 +105,10 @@ def draw(rows: Sequence[Mapping[str, Any]], sides: Sequence[Side], resamples: in
         weights = np.bincount(places.ravel(), minlength=size * number).reshape(size, number)
         summed = (weights.astype(float) @ sums.reshape(number, -1)).reshape(size, *sums.shape[1:])
         drawn[start : start + size] = _ratio(summed)
-    value = _ratio(sums.sum(0))
-    _add_perplexity(metrics(rows), value, drawn)
-    return Draws(value, drawn, sums[..., 1] > 0)
+    return Draws(_ratio(sums.sum(0)), drawn, sums[..., 1] > 0)
 
 
-def interval(drawn: Numbers, clusters: int) -> Interval:
+def _interval(drawn: Numbers, clusters: int) -> Interval:
     """Read an interval off the draws in which something could be counted; p counts one draw more on either side."""
     import numpy as np
 
@@ -136,44 +135,46 @@ def _side(rows: Sequence[Mapping[str, Any]], system: str, other: str) -> Side:
     return (system, system) if all(other in row for row in rows if system in row) else (system, other)
 
 
-def _scores(rows: Sequence[Mapping[str, Any]], sides: Sequence[Side], draws: Draws) -> dict[str, Any]:
+def _scores(sides: Sequence[Side], named: Sequence[str], draws: Draws) -> dict[str, Any]:
     scores: dict[str, Any] = {}
     for place, (system, other) in enumerate(sides):
-        for at, metric in enumerate(metrics(rows) if system == other else ()):
-            one = interval(draws.drawn[:, place, at], int(draws.counts[:, place, at].sum()))
+        for at, metric in enumerate(named if system == other else ()):
+            one = _interval(draws.drawn[:, place, at], int(draws.counts[:, place, at].sum()))
             scores.setdefault(system, {})[metric] = [one.low, one.high]
     return scores
 
 
-def _differences(rows: Sequence[Mapping[str, Any]], sides: Sequence[Side], draws: Draws) -> Iterator[dict[str, Any]]:
+def _differences(
+    rows: Sequence[Mapping[str, Any]], sides: Sequence[Side], named: Sequence[str], draws: Draws
+) -> Iterator[dict[str, Any]]:
     """Give each difference that there is; p_holm is left to the whole family."""
     clusters = _clusters(rows)
     for pair in _pairs(rows):
         of, less = (sides.index(_side(rows, *side)) for side in (pair, pair[::-1]))
         both = [place for place, row in enumerate(rows) if set(pair) <= row.keys()]
         about = {"n": len(both), "clusters": len({clusters[place] for place in both})}
-        for at, metric in enumerate(metrics(rows)):
+        for at, metric in enumerate(named):
             value = float(draws.value[of, at] - draws.value[less, at])
             counts = int((draws.counts[:, of, at] | draws.counts[:, less, at]).sum())
-            one = interval(draws.drawn[:, of, at] - draws.drawn[:, less, at], counts)
+            one = _interval(draws.drawn[:, of, at] - draws.drawn[:, less, at], counts)
             if value == value:  # neither is NaN
                 names = {"of": pair[0], "less": pair[1], "metric": metric}
                 found = {"difference": round(value, 6), "low": one.low, "high": one.high, "p": one.p, "p_holm": None}
                 yield names | about | found
 
 
-def _by_cluster(rows: Sequence[Mapping[str, Any]], sides: Sequence[Side]) -> Numbers:
+def _by_cluster(rows: Sequence[Mapping[str, Any]], sides: Sequence[Side], named: Sequence[str]) -> Numbers:
     """Sum numerators and denominators of each cluster: clusters x sides x metrics x 2."""
     import numpy as np
 
-    named, clusters = ["loss" if metric == PERPLEXITY else metric for metric in metrics(rows)], _clusters(rows)
+    clusters, named = _clusters(rows), ["loss" if metric == PERPLEXITY else metric for metric in named]
     number = {cluster: place for place, cluster in enumerate(dict.fromkeys(clusters))}
     sums = np.zeros((len(number), len(sides), len(named), 2))
-    for row, cluster in zip(rows, clusters, strict=True):
-        for place, side in enumerate(sides):
-            if set(side) <= row.keys():
-                measures = measures_of(row, side[0])
-                sums[number[cluster], place] += [measures.get(metric, (0, 0)) for metric in named]
+    for place, side in enumerate(sides):
+        both = [at for at, row in enumerate(rows) if set(side) <= row.keys()]
+        read = [measures_of(rows[at], side[0]) for at in both]
+        ratios = np.array([[each.get(metric, (0, 0)) for metric in named] for each in read], float)
+        np.add.at(sums[:, place], [number[clusters[at]] for at in both], ratios)
     return sums
 
 
@@ -192,5 +193,5 @@ def _ratio(sums: Numbers) -> Numbers:
 def _add_perplexity(named: Sequence[str], *ratios: Numbers) -> None:
     import numpy as np
 
-    for ratio in ratios:
+    for ratio in ratios:  # in place: what was drawn is large
         ratio[..., named.index(PERPLEXITY)] = np.exp(ratio[..., named.index("loss")])

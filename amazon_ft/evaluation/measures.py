@@ -69,7 +69,7 @@ class Said:
 
 def systems(row: Mapping[str, Any]) -> list[str]:
     """Name the systems that answered in a row, in its order."""
-    return [name for name, value in row.items() if isinstance(value, Mapping) and "stopped" in value]
+    return [name for name, value in row.items() if isinstance(value, dict) and "stopped" in value]
 
 
 def measured(rows: Sequence[Mapping[str, Any]], similar: Similar | None = None) -> list[dict[str, Any]]:

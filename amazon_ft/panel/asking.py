@@ -10,7 +10,7 @@ from typing import Any
 
 from amazon_ft.panel import cards, controls
 from amazon_ft.panel.hearing import Hearing, OneAtATime
-from amazon_ft.panel.pieces import note, said
+from amazon_ft.panel.pieces import line, said
 from amazon_ft.panel.state import State
 from amazon_ft.recipes import Generation
 from amazon_ft.retrieval.answers import Reply
@@ -33,18 +33,18 @@ class Ask:
         self.stop = controls.button(self._stop)
         self.stop.disabled = True
         self.decoding = _decoding(state.desk.recipe.generation)
-        self._accordion = controls.folded(controls.line(*self.decoding.values()))
+        self.manner = controls.Folded(controls.line(*self.decoding.values()))
         self.candidates, self.progress, self.answers = controls.stack(), controls.html(), controls.html()
         self.candidates.add_class("aft-candidates")
         typed = controls.line(self.question, self.ask_button, self.stop)
-        self.box = controls.stack(typed, self._accordion, self.progress, self.candidates, self.answers)
+        self.box = controls.stack(typed, self.manner.box, self.progress, self.candidates, self.answers)
 
     def relabel(self) -> None:
         """Say everything in the language of the moment."""
         words = self._state.words
         self.question.placeholder = words.type_here
         self.ask_button.description, self.stop.description = words.ask, words.stop
-        self._accordion.set_title(0, words.decoding)
+        self.manner.name(words.decoding)
         for name, field in self.decoding.items():
             field.description = name
         with self._state.lock:
@@ -63,6 +63,11 @@ class Ask:
         self._hearing = Hearing(self._coming)
         if not self._work.start(partial(self._answer, uid)):
             raise AssertionError("only the thread of the kernel asks")
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether a question is being answered."""
+        return self._work.busy
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until the answers are there, for so many seconds at most; return whether they are."""
@@ -129,7 +134,7 @@ class Ask:
                 f"{state.words.system(name)}: {state.words.speed.format(tokens=one.tokens, rate=one.rate)}"
                 for name, one in heard.items()
             ]
-            self.progress.value = str(note(" · ".join(lines)))
+            self.progress.value = str(line(" · ".join(lines)))
             self.answers.value = str(cards.coming(self._question, texts, state.language))
 
     def _offer(self) -> None:

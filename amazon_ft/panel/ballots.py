@@ -37,9 +37,9 @@ def outcome(vote: Mapping[str, str], words: Labels) -> str:
     return " ".join([*was, words.chose_tie if tie else words.chose.format(system=words.system(vote["choice"]))])
 
 
-def revealed(row: Row, vote: Mapping[str, str], language: str = "en") -> Markup:
-    """Show a row that was voted on: the outcome, and all that was hidden."""
-    return whole(note(outcome(vote, labels.of(language)), "good"), cards.card(row, language))
+def revealed(row: Row, vote: Mapping[str, str], tally: Tally, language: str = "en") -> Markup:
+    """Show a row that was voted on: the outcome, the votes so far, and all that was hidden."""
+    return whole(note(outcome(vote, labels.of(language)), "good"), tallied(tally, language), cards.card(row, language))
 
 
 def tallied(tally: Tally, language: str = "en") -> Markup:

@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-WIDE = "100%"
+WIDE = "100%"  # and never rem: it is 10 px in the classic notebook
 
 
 class Choice:
@@ -46,7 +46,7 @@ def choice(chosen: Callable[[], object]) -> Choice:
 
 def dropdown(chosen: Callable[[], object]) -> Choice:
     """Make a list to choose from."""
-    width = widgets.Layout(width="auto", flex="1 1 22rem", min_width="0")
+    width = widgets.Layout(width="auto", flex="1 1 320px", min_width="0")
     return Choice(widgets.Dropdown(options=[], layout=width, style={"description_width": "initial"}), chosen)
 
 
@@ -74,7 +74,7 @@ def stack(*parts: Any) -> Any:
 
 def text(entered: Callable[[], object]) -> Any:
     """Make a line to type in; `entered` is called on Enter."""
-    made = widgets.Text(layout=widgets.Layout(width="auto", flex="1 1 22rem", min_width="0"))
+    made = widgets.Text(layout=widgets.Layout(width="auto", flex="1 1 320px", min_width="0"))
     made.add_class("aft-question")
     # Neither on_submit (gone one day) nor the value's change (which leaving the field brings about as well).
     made.on_msg(lambda _, content, buffers: entered() if content.get("event") == "submit" else None)
@@ -83,15 +83,29 @@ def text(entered: Callable[[], object]) -> Any:
 
 def number(value: float, low: float, high: float, step: float | None = None) -> Any:
     """Make a field for a whole number, or with `step` for any number, within bounds."""
-    style, layout = {"description_width": "initial"}, widgets.Layout(width="15rem")
+    style, layout = {"description_width": "initial"}, widgets.Layout(width="240px")
     if step is None:
         return widgets.BoundedIntText(value, min=int(low), max=int(high), style=style, layout=layout)
     return widgets.BoundedFloatText(value, min=low, max=high, step=step, style=style, layout=layout)
 
 
-def folded(inside: Any) -> Any:
-    """Fold controls away under a title; it is set later, by set_title."""
-    return widgets.Accordion([inside], selected_index=None, layout=widgets.Layout(width=WIDE))
+class Folded:
+    """Controls folded away under a button; an Accordion cannot be reached with the Tab key."""
+
+    def __init__(self, inside: Any) -> None:
+        self._inside, self._title = inside, ""
+        self.button = switch(self._show)
+        self.box = stack(line(self.button), inside)
+        self._show()
+
+    def name(self, title: str) -> None:
+        """Set what stands on the button."""
+        self._title = title
+        self._show()
+
+    def _show(self) -> None:
+        self.button.description = f"{'▾' if self.button.value else '▸'} {self._title}"
+        self._inside.layout.display = None if self.button.value else "none"
 
 
 def switch(flipped: Callable[[], object]) -> Any:

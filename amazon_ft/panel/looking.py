@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amazon_ft.panel import cards, choosing, controls
-from amazon_ft.panel.pieces import said
+from amazon_ft.panel.pieces import line, said
 from amazon_ft.panel.state import State
 
 
@@ -71,6 +71,6 @@ class Look:
             self.place.value, self.answers.value = "", str(said(words.no_rows))
             return
         place = self._places[self._at]
-        self.place.value = str(said(words.place.format(place=self._at + 1, number=len(self._places))))
+        self.place.value = str(line(words.place.format(place=self._at + 1, number=len(self._places))))
         why = [f"{words.system(choosing.WORST)}: {reason}" for reason in self._failed.get(place, ())]
         self.answers.value = str(cards.card(self._state.rows[place], words.language, why))

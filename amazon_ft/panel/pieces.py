@@ -34,6 +34,11 @@ def said(text: str, kind: str = "") -> Markup:
     return whole(Markup('<div role="status">{}</div>').format(note(text, kind) if text else ""))
 
 
+def line(text: str) -> Markup:
+    """Show a few words beside the controls, read out by a screen reader when they change."""
+    return whole(Markup('<p class="aft-line" role="status">{}</p>').format(text))
+
+
 def soft(text: str) -> Markup:
     """Show a few words in a low voice."""
     return Markup('<span class="aft-soft">{}</span>').format(text)

@@ -55,7 +55,7 @@ def cast(rows: Sequence[Row], votes: Votes, choice: str, language: str = "en") -
     vote = votes.cast(left[0], sides[choice.casefold()])
     words, tally = labels.of(language), votes.tally()
     lines = [ballots.outcome(vote, words), ballots.counts(tally, words), ballots.tested(tally, words)]
-    return _shown(ballots.revealed(keys[left[0]], vote, language) + ballots.tallied(tally, language), lines)
+    return _shown(ballots.revealed(keys[left[0]], vote, tally, language), lines)
 
 
 def _shown(html: Markup, lines: Sequence[str]) -> Shown:

@@ -8,9 +8,9 @@ from typing import Any
 from markupsafe import Markup
 
 from amazon_ft.panel import ballots, controls
-from amazon_ft.panel.pieces import said
+from amazon_ft.panel.pieces import line, said
 from amazon_ft.panel.state import State
-from amazon_ft.panel.votes import TIE, Votes, votable
+from amazon_ft.panel.votes import TIE, Tally, Votes, votable
 
 
 class Vote:
@@ -74,15 +74,16 @@ class Vote:
         controls.enable([self.left, self.right, self.tie], open_)
         controls.enable([self.skip], open_ and len(left) > 1)
         controls.enable([self.next], bool(self._cast) and bool(left))
-        self.remaining.value = str(said(words.left.format(number=len(left))))
-        self.pair.value = str(self._pair(bool(left)))
-        self.tally.value = str(ballots.tallied(self._votes.tally(), words.language))
+        self.remaining.value = str(line(words.left.format(number=len(left))))
+        tally = self._votes.tally()
+        self.pair.value = str(self._pair(tally, bool(left)))
+        self.tally.value = "" if self._cast else str(ballots.tallied(tally, words.language))
 
-    def _pair(self, left: bool) -> Markup:
+    def _pair(self, tally: Tally, left: bool) -> Markup:
         words, row = self._state.words, self._rows.get(self._key)
         if row is None:
             return said(words.all_voted if self._rows else words.nothing_to_vote, "good")
         if not self._cast:
             return ballots.blind(row, self._votes.sides(self._key), words.language)
         done = Markup() if left else said(words.all_voted, "good")
-        return done + ballots.revealed(row, self._cast, words.language)
+        return done + ballots.revealed(row, self._cast, tally, words.language)

@@ -33,14 +33,15 @@ class Panel:
         self.ask = Ask(self._state, guarded(self._answered))
         self.vote = Vote(self._state, Votes(desk.run.votes))
         self._rooms: dict[str, Look | Ask | Vote] = {"look": self.look, "ask": self.ask, "vote": self.vote}
-        self.mode = controls.choice(guarded(self._enter))
+        self.mode = controls.choice(guarded(self._change))
         self.language = controls.choice(guarded(self._speak))
         self.export = controls.button(guarded(self._write))
         self._name, self._room = controls.html(), controls.stack()
         self._name.layout.width = "auto"
-        head = controls.line(self._name, self.language.control)
-        bar = controls.line(self.mode.control, self.export)
-        self.box = controls.stack(controls.html(str(style("cards", "panel"))), head, bar, self._status, self._room)
+        self._name.add_class("aft-grow")
+        head = controls.line(self._name, self.language.control, self.export)
+        sheets = controls.html(str(style("cards", "panel")))
+        self.box = controls.stack(sheets, head, self.mode.control, self._status, self._room)
         self.box.add_class("aft-panel")
         self.language.offer(LANGUAGES, language)
         self._relabel("look" if self._state.rows else "ask")
@@ -68,12 +69,21 @@ class Panel:
             self._state.guarded(room.relabel)()
         self._enter()
 
+    def _change(self) -> None:
+        self._hush()
+        self._enter()
+
+    def _hush(self) -> None:
+        """Say no more what is past."""
+        if not self.ask.busy:
+            self._say("", "")
+
     def _enter(self) -> None:
         self._room.children = [self._rooms[self.mode.value].box]
 
     def _speak(self) -> None:
         self._state.speak(self.language.value)
-        self._say("", "")
+        self._hush()
         self._relabel(self.mode.value)
 
     def _answered(self) -> None:

@@ -10,6 +10,7 @@ from amazon_ft.sources.reading import BUNDLED
 from amazon_ft.steps.asking import Desk
 from amazon_ft.steps.comparing import QUESTIONS, compare
 from amazon_ft.steps.preparing import clean, examples, format_rows, rows
+from amazon_ft.steps.reporting import export
 from amazon_ft.steps.training import AS_USUAL, Options, train
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "compare",
     "demo",
     "examples",
+    "export",
     "format_rows",
     "rows",
     "train",
