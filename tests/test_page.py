@@ -94,6 +94,7 @@ def test_a_row_without_an_entry_accuses_no_answer_of_inventing() -> None:
     general = [row for row in data(TEXT)["rows"] if data(TEXT)["sets"][row["set"]] == "General"]
     assert general
     assert not any("invented" in answer for row in general for answer in row["answers"])
+    assert {kind for row in general for answer in row["answers"] for kind in answer["text"][::2]} <= {0, 1}
 
 
 def test_values_are_those_of_tuned_and_base() -> None:

@@ -21,8 +21,10 @@ def rouge_1(answer: Sequence[str], truth: Sequence[str]) -> float:
 
 
 def rouge_l(answer: Sequence[str], truth: Sequence[str]) -> float:
-    """Compute ROUGE-L: the F-measure of the longest common subsequence, 0 to 1, as rouge-score does."""
-    return _f_measure(_common(answer, truth), len(answer), len(truth))
+    """Compute ROUGE-L: the F-measure of the longest common subsequence, 0 to 1, as rouge-score does, only faster."""
+    from rapidfuzz.distance import LCSseq
+
+    return _f_measure(LCSseq.similarity(answer, truth), len(answer), len(truth))
 
 
 def runs(answer: Sequence[str], truth: Sequence[str]) -> list[int]:
@@ -60,20 +62,3 @@ def _f_measure(shared: int, said: int, true: int) -> float:
 
 def _joined(some: Sequence[str]) -> str:
     return " " + "".join(f"{word} " for word in some)
-
-
-def _common(left: Sequence[str], right: Sequence[str]) -> int:
-    """Compute the length of the longest common subsequence, one integer for a whole row of the table.
-
-    A bit is 0 where the length grows: Hyyrö, "Bit-parallel LCS-length computation revisited" (2004). rouge-score
-    fills the table cell by cell, a hundred times slower.
-    """
-    places: dict[str, int] = {}
-    for place, word in enumerate(left):
-        places[word] = places.get(word, 0) | 1 << place
-    full = (1 << len(left)) - 1
-    row = full
-    for word in right:
-        met = row & places.get(word, 0)
-        row = (row + met | row - met) & full
-    return len(left) - row.bit_count()

@@ -102,7 +102,7 @@ class Labels:
 EN = Labels(
     language="en",
     title="Before and after fine-tuning",
-    modes={"look": "Look", "ask": "Ask", "vote": "Blind vote"},
+    modes={"look": "Look", "ask": "Ask a question", "vote": "Blind vote"},
     asked="Asked:",
     true="True description",
     accepted="Accepted answer",
@@ -172,7 +172,7 @@ EN = Labels(
 PT = Labels(
     language="pt",
     title="Antes e depois do ajuste fino",
-    modes={"look": "Ver", "ask": "Perguntar", "vote": "Voto às cegas"},
+    modes={"look": "Ver", "ask": "Fazer uma pergunta", "vote": "Voto às cegas"},
     asked="Pergunta:",
     true="Descrição verdadeira",
     accepted="Resposta aceita",
