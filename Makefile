@@ -1,4 +1,4 @@
-.PHONY: demo test check notebooks images setup clean
+.PHONY: demo test browser check notebooks images setup clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -13,6 +13,11 @@ test: .venv/dev  ## set up, check style and types, pass the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n auto
+
+browser: .venv/dev  ## drive page and panel in a Chromium that is there: JupyterLab, Voila, classic Notebook
+	$(BIN)/pip install -q -e '.[browser]'
+	$(BIN)/python tests/browser/environments.py
+	$(BIN)/python -m pytest tests/browser
 
 check: .venv/dev  ## style and types alone, in seconds
 	$(BIN)/pre-commit run --all-files

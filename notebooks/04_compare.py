@@ -121,7 +121,7 @@ table.T[[labels[name] for name in comparison.HEADLINES]].style.format(precision=
 # %%
 from IPython.display import Markdown
 
-Markdown(comparison.verdict(scores, intervals))
+Markdown("\n".join(f"- {finding}" for finding in comparison.findings(scores, intervals)))
 
 # %% [markdown]
 # ## Look, ask, vote

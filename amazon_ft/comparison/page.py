@@ -27,8 +27,8 @@ TAGS = {
     "invented": '<mark class="invented">{}</mark>',
 }
 CAPTIONS = {
-    "scores": "Base against tuned, set by set.",
-    "differences": "Each difference with its interval; what crosses zero may be chance.",
+    "scores": "Base against tuned, set by set; a difference marked ≈ may be chance.",
+    "seen_unseen": "What climbs from unseen to seen was memorised.",
     "loss": "The loss while training, step by step.",
     "lengths": "How long the answers are beside the true descriptions.",
     "copied": "How much of the answers stands verbatim in the true descriptions.",

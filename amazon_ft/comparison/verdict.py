@@ -119,7 +119,17 @@ def _on_general(general: Mapping[str, Any], intervals: Intervals) -> str:
         f"{asked} the base model is right in {_percent(base['right'])}, the tuned model in {_percent(tuned['right'])}"
     )
     meant = ": it has forgotten some of what it knew" if row and row["high"] < 0 else ""
-    return f"{said}{_bracketed(row, intervals)}{meant}."
+    return " ".join(filter(None, [f"{said}{_bracketed(row, intervals)}{meant}.", _surprise(tuned, base, intervals)]))
+
+
+def _surprise(tuned: Mapping[str, Any], base: Mapping[str, Any], intervals: Intervals) -> str:
+    """Say whether the right answers have become less likely, where an interval can tell."""
+    row = difference(intervals, "general", "tuned", "base", "loss")
+    if row is None or not told(row):
+        return ""
+    way = "more" if row["low"] > 0 else "less"
+    change = f"perplexity {base['perplexity']:,.1f} before, {tuned['perplexity']:,.1f} after"
+    return f"The right answers surprise it {way} than the base model ({change}; loss {_change(row, intervals)})."
 
 
 def _against_base(set_: str, intervals: Intervals) -> str:

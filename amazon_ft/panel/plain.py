@@ -59,7 +59,7 @@ def cast(rows: Sequence[Row], votes: Votes, choice: str, language: str = "en") -
 
 
 def _shown(html: Markup, lines: Sequence[str]) -> Shown:
-    return Shown(style("cards") + html, "\n".join(lines))
+    return Shown(str(style("cards") + html), "\n".join(lines))
 
 
 def _is_answer(value: object) -> bool:
