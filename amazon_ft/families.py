@@ -15,24 +15,24 @@ SHORTEST = 2  # words that are left of a title: fewer name no family
 COLOURS = _words(
     "amber aqua azure beige black blue bronze brown burgundy charcoal chrome clear copper coral cream crimson cyan "
     "ebony emerald fuchsia gold golden gray green grey indigo ivory jade khaki lavender lilac lime magenta maroon "
-    "mauve mint multicolor natural navy ochre olive orange peach pewter pink plum purple red rose rust sage sand scarlet "
-    "silver slate tan taupe teal terracotta transparent turquoise violet walnut white yellow "
-    "amarelo amarela azul bege branco branca cinza dourado laranja marrom prata preto preta rosa roxo verde vermelho "
+    "mauve mint multicolor natural navy ochre olive orange peach pewter pink plum purple red rose rust sage sand "
+    "scarlet silver slate tan taupe teal terracotta transparent turquoise violet walnut white yellow amarelo "
+    "amarela azul bege branco branca cinza dourado laranja marrom prata preto preta rosa roxo verde vermelho "
     "vermelha dark light"
 )
 SIZES = _words(
-    "xs s m l xl xxl xxxl small medium large extra mini jumbo king queen twin full single double size sizes petite "
-    "tall regular short long wide narrow big giant compact travel pequeno medio grande tamanho"
+    "pp gg xs s m l xl xxl xxxl small medium large extra mini jumbo king queen twin full single double size sizes "
+    "petite tall regular short long wide narrow big giant compact travel pequeno medio grande tamanho"
 )
 COUNTS = _words(
-    "pack packs pk pkg count ct piece pieces pcs pc set sets box boxes case roll rolls pair pairs dozen sheets "
-    "vol volume volumes v no number part parts book edition ed disc discs season episode tome one two three four five six "
-    "seven eight nine ten i ii iii iv vi vii viii ix x of de com and by volumes partes pecas unidades"
+    "pack packs pk pkg count ct piece pieces pcs pc set sets box boxes case roll rolls pair pairs dozen sheets vol "
+    "volume volumes v no number part parts book edition ed disc discs season episode tome one two three four five "
+    "six seven eight nine ten i ii iii iv vi vii viii ix x of de com and by volumes partes pecas unidades"
 )
 UNITS = _words(
-    "mm cm m km in inch inches ft feet foot yd yard yards oz ounce ounces lb lbs pound pounds g gr gram grams kg mg ml "
-    "cl l liter liters litre litres litros gal gallon qt quart pt pint fl w watt watts v volt volts gb mb tb hz ghz mhz "
-    "amp amps mah hp psi degree degrees tracks pages minutes hour hours year years step"
+    "mm cm m km in inch inches ft feet foot yd yard yards oz ounce ounces lb lbs pound pounds g gr gram grams kg mg "
+    "ml cl l liter liters litre litres litros gal gallon qt quart pt pint fl w watt watts v volt volts gb mb tb hz "
+    "ghz mhz amp amps mah hp psi degree degrees tracks pages minutes hour hours year years step"
 )
 TELLS_APART = COLOURS | SIZES | COUNTS | UNITS
 NUMBERED = re.compile(r"\d+\w*|\w+\d\w*")

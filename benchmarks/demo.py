@@ -2,7 +2,7 @@
 
     python benchmarks/demo.py [--quick]
 
-The last line is JSON: seconds of both walks, their ratio, peak memory of the process in MB, and the scores.
+The last line is JSON: seconds of both walks, their ratio, peak memory of the process in MB, the scores and their intervals.
 --quick cuts pre-training and training short, which shows that the benchmark works and measures nothing.
 """
 
@@ -57,6 +57,7 @@ def main() -> None:
             "peak_memory_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024,
             "cores": os.cpu_count(),
             "scores": json.loads((run / "scores.json").read_text()),
+            "intervals": json.loads((run / "intervals.json").read_text()),
             "versions": json.loads((run / "manifest.json").read_text())["steps"]["compare"]["versions"],
         }
     print(json.dumps(result))

@@ -22,6 +22,7 @@ from amazon_ft import panel as house
 from amazon_ft.evaluation import failures
 from amazon_ft.files import InputError
 from amazon_ft.panel import asking, labels
+from amazon_ft.panel.controls import is_off
 from amazon_ft.panel.votes import Votes
 from amazon_ft.panel.widgets import Panel
 
@@ -88,9 +89,9 @@ def test_without_answers_one_asks_first(tmp_path: Path) -> None:
     panel = Panel(FakeDesk(tmp_path / "run", number=0))
     assert panel.mode.value == "ask"
     assert labels.EN.no_rows in panel.look.answers.value
-    assert panel.look.next.disabled
+    assert is_off(panel.look.next)
     assert labels.EN.nothing_to_vote in panel.vote.pair.value
-    assert panel.vote.left.disabled
+    assert is_off(panel.vote.left)
     panel.look.worst.value = True
     panel.look.next.click()
     asked(panel, "What of the kettle?")
@@ -142,9 +143,9 @@ def test_enter_asks_and_the_answers_are_kept(panel: Panel, desk: FakeDesk) -> No
     assert [question for question, _, _ in desk.asked] == ["What of the kettle?"]
     text = read(panel.ask.answers.value)
     assert all(desk.rows()[-1][system]["text"] in text for system in ("base", "tuned", "tuned_with_source"))
-    assert "Answered in " in panel.status
-    assert panel.ask.stop.disabled
-    assert not panel.ask.ask_button.disabled
+    assert "Answered in " in panel.ask.status.value
+    assert is_off(panel.ask.stop)
+    assert not is_off(panel.ask.ask_button)
     assert "13" in read(panel.look.place.value)
     assert "Own 1" in [label for label, _ in panel.look.sets.control.options]
 
@@ -153,16 +154,16 @@ def test_answers_stand_side_by_side_while_they_come(panel: Panel, desk: FakeDesk
     desk.gate.clear()
     panel.ask.question.value = "What of the kettle?"
     panel.ask.ask_button.click()
-    until(lambda: labels.EN.loading in panel.status)
-    assert panel.ask.ask_button.disabled
-    assert not panel.ask.stop.disabled
+    until(lambda: labels.EN.loading in panel.ask.status.value)
+    assert is_off(panel.ask.ask_button)
+    assert not is_off(panel.ask.stop)
     desk.pause = 0.03
     desk.gate.set()
     until(lambda: "▍" in panel.ask.answers.value)
     assert "Base model: " in panel.ask.progress.value
     assert "tokens/s" in panel.ask.progress.value
     assert "waiting" in panel.ask.answers.value
-    assert labels.EN.loading not in panel.status
+    assert labels.EN.loading not in panel.ask.status.value
     panel.language.control.value = "pt"
     assert "aguardando" in panel.ask.answers.value
     desk.pause = 0
@@ -178,7 +179,7 @@ def test_stop_ends_the_answering_and_keeps_what_there_is(panel: Panel, desk: Fak
     until(lambda: "▍" in panel.ask.answers.value)
     panel.ask.stop.click()
     assert panel.wait(2)
-    assert labels.EN.ended in panel.status
+    assert labels.EN.ended in panel.ask.status.value
     assert labels.EN.cut in panel.ask.answers.value
     assert desk.rows()[-1]["base"]["stopped"] is False
     assert "tuned" not in desk.rows()[-1]
@@ -198,6 +199,9 @@ def test_one_question_at_a_time(panel: Panel, desk: FakeDesk) -> None:
     desk.gate.set()
     assert panel.wait(PATIENCE)
     assert [question for question, _, _ in desk.asked] == ["First"]
+    panel.ask.stop.click()
+    asked(panel, "Third")
+    assert labels.EN.ended not in panel.ask.status.value
 
 
 def test_letters_that_come_after_enter_are_asked_too(
@@ -258,10 +262,11 @@ def test_where_several_are_meant_one_chooses(panel: Panel, desk: FakeDesk) -> No
 )
 def test_a_mistake_is_one_sentence_and_the_panel_lives_on(panel: Panel, question: str, said: str) -> None:
     asked(panel, question)
-    assert said in panel.status
-    assert panel.ask.stop.disabled
+    assert said in panel.ask.status.value
+    assert panel.ask.answers.value == ""
+    assert is_off(panel.ask.stop)
     asked(panel, "What of the kettle?")
-    assert "Answered in " in panel.status
+    assert "Answered in " in panel.ask.status.value
 
 
 def test_no_thread_is_left(panel: Panel) -> None:
@@ -276,7 +281,10 @@ def test_no_thread_is_left(panel: Panel) -> None:
 def test_a_vote_is_saved_at_once_then_revealed(panel: Panel, desk: FakeDesk) -> None:
     votes = Votes(desk.run.votes)
     assert not re.search("Tuned model|Base model", panel.vote.pair.value)
-    assert panel.vote.next.disabled
+    assert is_off(panel.vote.next)
+    pair = panel.vote.pair.value
+    panel.vote.next.click()
+    assert panel.vote.pair.value == pair
     panel.vote.left.click()
     [vote] = votes.read().values()
     assert vote["choice"] == vote["left"]
@@ -284,8 +292,8 @@ def test_a_vote_is_saved_at_once_then_revealed(panel: Panel, desk: FakeDesk) -> 
     assert f"A was: {side[vote['left']]}. B was: {side[vote['right']]}." in panel.vote.pair.value
     assert "p = 1.00" in panel.vote.pair.value
     assert panel.vote.tally.value == ""
-    assert panel.vote.left.disabled
-    assert panel.vote.skip.disabled
+    assert is_off(panel.vote.left)
+    assert is_off(panel.vote.skip)
     panel.vote.right.click()
     assert len(desk.run.votes.read_text().splitlines()) == 1
     panel.vote.next.click()
@@ -300,14 +308,15 @@ def test_all_pairs_are_voted_on_and_skipped_ones_come_last(panel: Panel, desk: F
     for left in range(number, 0, -1):
         assert f"Pairs left: {left}" in panel.vote.remaining.value
         if left == 1:
+            assert is_off(panel.vote.skip)
+            panel.vote.skip.click()
             assert panel.vote.pair.value == first
-            assert panel.vote.skip.disabled
         (panel.vote.tie if left % 2 else panel.vote.right).click()
         panel.vote.next.click()
     tally = Votes(desk.run.votes).tally()
     assert tally.cast == number
     assert labels.EN.all_voted in panel.vote.pair.value
-    assert panel.vote.next.disabled
+    assert is_off(panel.vote.next)
     asked(panel, "What of the kettle?")
     panel.vote.next.click()
     assert "Pairs left: 1" in panel.vote.remaining.value
@@ -351,7 +360,7 @@ def test_export_names_the_files(panel: Panel, desk: FakeDesk) -> None:
     panel.export.click()
     assert f"<code>{desk.run.page}</code>" in panel.status
     assert "<code>&lt;b&gt;.csv</code>" in panel.status
-    assert not panel.export.disabled
+    assert not is_off(panel.export)
 
 
 def test_an_export_that_fails_says_why(desk: FakeDesk) -> None:
@@ -361,7 +370,7 @@ def test_an_export_that_fails_says_why(desk: FakeDesk) -> None:
     panel = Panel(desk, export=fail)
     panel.export.click()
     assert "answers.jsonl is missing: do the step &#39;compare&#39; first." in panel.status
-    assert not panel.export.disabled
+    assert not is_off(panel.export)
 
 
 def test_the_language_changes_every_label_at_once_and_nothing_else(panel: Panel, desk: FakeDesk) -> None:

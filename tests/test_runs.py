@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from amazon_ft.runs import record as runs
 from amazon_ft.files import InputError
 from amazon_ft.runs import Run, claim, manifest, once
+from amazon_ft.runs import record as runs
 
 
 def _step(run: Run, source: Path, settings: dict[str, Any] | None = None, text: str = "made") -> bool:

@@ -136,7 +136,9 @@ def test_what_was_forgotten_is_said_only_as_far_as_it_is_sure() -> None:
     assert "forgotten" not in unsure
     for system, perplexity in (("base", 269.27), ("tuned", 3900.7)):
         general["general"][system]["perplexity"] = perplexity
-    surprised = "The right answers surprise it more than the base model (perplexity 269.3 before, 3,900.7 after; loss +2"
+    surprised = (
+        "The right answers surprise it more than the base model (perplexity 269.3 before, 3,900.7 after; loss +2"
+    )
     assert surprised in verdict(general, sure(apart("general", "loss", 1.5, 2.5)))
     assert "surprise" not in verdict(general, sure(apart("general", "loss", -0.5, 2.5)))
 

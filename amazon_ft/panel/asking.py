@@ -31,13 +31,15 @@ class Ask:
         self.question = controls.text(self.ask)
         self.ask_button = controls.button(self.ask, "primary")
         self.stop = controls.button(self._stop)
-        self.stop.disabled = True
+        controls.enable([self.stop], False)
         self.decoding = _decoding(state.desk.recipe.generation)
         self.manner = controls.Folded(controls.line(*self.decoding.values()))
-        self.candidates, self.progress, self.answers = controls.stack(), controls.html(), controls.html()
+        self.status, self.progress, self.answers = controls.html(), controls.html(), controls.html()
+        self.candidates = controls.stack()
         self.candidates.add_class("aft-candidates")
         typed = controls.line(self.question, self.ask_button, self.stop)
-        self.box = controls.stack(typed, self.manner.box, self.progress, self.candidates, self.answers)
+        below = (self.status, self.progress, self.candidates, self.answers)
+        self.box = controls.stack(typed, self.manner.box, *below)
 
     def relabel(self) -> None:
         """Say everything in the language of the moment."""
@@ -51,7 +53,9 @@ class Ask:
             self._offer()
             if self._work.busy:
                 self._coming()
-            elif self._row:
+                return
+            self._say("")
+            if self._row:
                 self.answers.value = str(cards.card(self._row, words.language))
 
     def ask(self, uid: str = "") -> None:
@@ -64,33 +68,28 @@ class Ask:
         if not self._work.start(partial(self._answer, uid)):
             raise AssertionError("only the thread of the kernel asks")
 
-    @property
-    def busy(self) -> bool:
-        """Tell whether a question is being answered."""
-        return self._work.busy
-
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until the answers are there, for so many seconds at most; return whether they are."""
         return self._work.wait(seconds)
 
     def _answer(self, uid: str) -> None:
         try:
-            self._state.guarded(self._answer_or_fail)(uid)
+            self._state.guarded(self._answer_or_fail, self._say)(uid)
         finally:
             controls.enable([self.ask_button], True)
             controls.enable([self.stop], False)
 
     def _answer_or_fail(self, uid: str) -> None:
         state, began = self._state, time.monotonic()
-        state.say("", "")
+        self._say("")
         if not uid:
             self._question = self._settled()
         if not self._question.strip():
-            state.say(state.words.empty_question, "warn")
+            self._say(state.words.empty_question, "warn")
             return
-        self._row, self._candidates = None, []
+        self._row, self._candidates, self.answers.value = None, [], ""
         self._offer()
-        state.say(state.words.loading, "")
+        self._say(state.words.loading)
         reply, row = state.desk.ask_row(self._question, uid, self._generation(), self._hearing.heard)
         with state.lock:
             state.rows.append(row)
@@ -104,7 +103,7 @@ class Ask:
             self._candidates = [(str(each), each.entry.uid) for each in reply.match.candidates]
         self._offer()
         self.answers.value = str(cards.card(row, words.language))
-        self._state.say(words.ended if self._hearing.stopped else words.done.format(seconds=seconds), "good")
+        self._say(words.ended if self._hearing.stopped else words.done.format(seconds=seconds), "good")
         self.progress.value = ""
 
     def _settled(self) -> str:
@@ -119,6 +118,9 @@ class Ask:
     def _generation(self) -> Generation:
         return replace(self._state.desk.recipe.generation, **{name: one.value for name, one in self.decoding.items()})
 
+    def _say(self, text: str, kind: str = "") -> None:
+        self.status.value = str(said(text, kind))
+
     def _stop(self) -> None:
         self._hearing.stop()
         controls.enable([self.stop], False)
@@ -128,7 +130,7 @@ class Ask:
         with state.lock:
             if self._row is not None or not heard:
                 return
-            state.say("", "")
+            self._say("")
             texts = {system: heard[system].text if system in heard else None for system in cards.MODELS}
             lines = [
                 f"{state.words.system(name)}: {state.words.speed.format(tokens=one.tokens, rate=one.rate)}"

@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets as widgets
 
 WIDE = "100%"  # and never rem: it is 10 px in the classic notebook
+OFF = "aft-off"
 
 
 class Choice:
@@ -116,9 +117,17 @@ def switch(flipped: Callable[[], object]) -> Any:
 
 
 def enable(some: Iterable[Any], enabled: bool) -> None:
-    """Let buttons be pressed, or not."""
+    """Show that buttons can be pressed, or not now.
+
+    They are not disabled: the one with the keyboard would lose it, and in version 7 nothing could give it back.
+    """
     for each in some:
-        each.disabled = not enabled
+        (each.remove_class if enabled else each.add_class)(OFF)
+
+
+def is_off(button: Any) -> bool:
+    """Tell whether a button does nothing now."""
+    return OFF in button._dom_classes
 
 
 def focus(control: Any) -> None:

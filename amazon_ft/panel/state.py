@@ -43,12 +43,13 @@ class Desk(Protocol):
 
 
 Export = Callable[[], Sequence[Path]]
+Say = Callable[[str, str], object]  # a sentence and its kind: "", "good" or "warn"
 
 
 class State:
-    """Hold the desk, its rows and the language; `say` shows a sentence, `kind` is "", "good" or "warn"."""
+    """Hold the desk, its rows and the language; `say` shows a sentence."""
 
-    def __init__(self, desk: Desk, language: str, say: Callable[[str, str], object]) -> None:
+    def __init__(self, desk: Desk, language: str, say: Say) -> None:
         self.desk, self.words, self.lock = desk, labels.of(language), RLock()
         self.rows: list[Mapping[str, Any]] = list(desk.rows())
         self.say = say
@@ -63,17 +64,18 @@ class State:
         self.words = labels.of(language)
         return self.words
 
-    def guarded(self, work: Callable[P, object]) -> Callable[P, None]:
+    def guarded(self, work: Callable[P, object], say: Say | None = None) -> Callable[P, None]:
         """Make a call that says what went wrong instead of raising it, so that the panel lives on."""
+        tell = say or self.say
 
         @wraps(work)
         def call(*args: P.args, **named: P.kwargs) -> None:
             try:
                 work(*args, **named)
             except InputError as error:
-                self.say(str(error), "warn")
+                tell(str(error), "warn")
             except Exception as error:
                 why = str(error) or type(error).__name__
-                self.say(self.words.failed.format(why=why), "warn")
+                tell(self.words.failed.format(why=why), "warn")
 
         return call

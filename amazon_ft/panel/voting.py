@@ -50,15 +50,16 @@ class Vote:
             controls.focus(self.next)
 
     def _skip(self) -> None:
-        if self._key and not self._cast:
+        if self._key and not self._cast and len(self._left()) > 1:
             self._skipped = [*(key for key in self._skipped if key != self._key), self._key]
             self._turn()
             self._show()
 
     def _next(self) -> None:
-        self._turn()
-        self._show()
-        controls.focus(self.left)
+        if self._cast and self._left():
+            self._turn()
+            self._show()
+            controls.focus(self.left)
 
     def _left(self) -> list[str]:
         """Give the keys without a vote; those that were skipped come last."""

@@ -58,7 +58,7 @@ class Panel:
     def _ipython_display_(self, **_: Any) -> None:
         from IPython.display import display
 
-        display(self.box)
+        display(self.box)  # type: ignore[no-untyped-call]
 
     def _relabel(self, mode: str) -> None:
         words = self._state.words
@@ -70,20 +70,15 @@ class Panel:
         self._enter()
 
     def _change(self) -> None:
-        self._hush()
+        self._say("", "")
         self._enter()
-
-    def _hush(self) -> None:
-        """Say no more what is past."""
-        if not self.ask.busy:
-            self._say("", "")
 
     def _enter(self) -> None:
         self._room.children = [self._rooms[self.mode.value].box]
 
     def _speak(self) -> None:
         self._state.speak(self.language.value)
-        self._hush()
+        self._say("", "")
         self._relabel(self.mode.value)
 
     def _answered(self) -> None:
@@ -92,13 +87,13 @@ class Panel:
 
     def _write(self) -> None:
         words = self._state.words
-        self.export.disabled = True
+        controls.enable([self.export], False)
         try:
             self._say(words.exporting, "")
             paths = self._export()
             self._status.value = str(listed(words.exported, [str(path) for path in paths]))
         finally:
-            self.export.disabled = False
+            controls.enable([self.export], True)
 
     def _say(self, text: str, kind: str) -> None:
         self._status.value = str(said(text, kind))
