@@ -364,11 +364,6 @@ def test_a_torch_without_cuda_is_replaced(
     assert "pip install" in found["trl"].do
 
 
-def test_a_package_is_imported_under_its_own_spelling(monkeypatch: pytest.MonkeyPatch) -> None:
-    _install(monkeypatch, {**GPU_SET, "rouge-score": "0.1.1"}, rouge_score="0.1.1")
-    assert _found()["rouge-score"].do.endswith("then restart Python")
-
-
 def test_a_version_that_is_none_is_amiss_where_packaging_raises_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     contains = SpecifierSet.contains
 

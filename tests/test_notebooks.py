@@ -138,4 +138,5 @@ def test_the_course_runs_in_order_and_again_after_a_restart(walks: tuple[Future[
 def test_the_notebooks_write_the_page_that_the_command_writes(
     walks: tuple[Future[Notebooks], Future[Notebooks]], walked: Run
 ) -> None:
-    assert {walk.result()[-1][2] for walk in walks} == {walked.page.read_bytes()}
+    pages = {walk.result()[-1][2] for walk in walks} | {walked.page.read_bytes()}
+    assert len({re.sub(rb'"speed": ?[\d.]+', b"", page) for page in pages}) == 1

@@ -65,7 +65,7 @@ def cuda_of_torch() -> int:
 
 def _package(needed: Requirement) -> Package:
     have = version(needed.name)
-    module = sys.modules.get(needed.name.replace("-", "_"))
+    module = sys.modules.get(needed.name)
     loaded = str(getattr(module, "__version__", "")) if module else ""
     try:
         fits = bool(have) and needed.specifier.contains(have, prereleases=True)
