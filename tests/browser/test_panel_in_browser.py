@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from amazon_ft.runs import Run
 from notebooks import chromium, missing, restart, run_cell, served, shot
 
 TESTS = Path(__file__).parents[1]
@@ -170,6 +171,34 @@ def test_a_class_uses_the_panel(kind: str, tmp_path: Path) -> None:
         hand.press("Blind vote")
         hand.shows("Tie 1")
         assert len(lines(run / "votes.jsonl")) == 2
+
+
+@lacks("lab")
+def test_the_demo_is_asked_in_lab(copied: Run, tmp_path: Path) -> None:
+    """Ask the tiny model itself, of the walked demo's run."""
+    code = f"""from pathlib import Path
+from amazon_ft import panel, steps
+from amazon_ft.recipes import named
+from amazon_ft.runs import Run
+panel.Panel(steps.Desk(Run(Path({str(copied.folder)!r})), named("demo")), "pt")"""
+    before = copied.page.read_bytes()
+    with served("lab", tmp_path / "lab", code) as address, chromium() as page:
+        page.goto(address)
+        run_cell(page, "lab")
+        hand = Hand(page)
+        hand.press("Piores primeiro")
+        hand.press("Fazer uma pergunta")
+        hand.field("Pergunte sobre um produto").fill("quanto custa o Woolhythe 70% hemp 3/4 sleeve shirt, red")
+        hand.page.keyboard.press("Enter")
+        hand.shows("Respondido em")
+        shot(page, "demo-ask")
+        [row] = lines(copied.own_answers)
+        for system in ("base", "tuned", "base_with_source", "tuned_with_source"):
+            assert hand.panel.get_by_text(row[system]["text"][:12]).count()
+        hand.press("Exportar")
+        hand.shows("comparison.html")
+    assert copied.page.read_bytes() != before
+    assert row["question"].encode() in copied.page.read_bytes()
 
 
 @lacks("lab")
