@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import sys
@@ -67,9 +68,10 @@ def choose_backend(recipe: Recipe, machine: Machine, asked: str | None = None, *
 def load(recipe: Recipe, *, adapter: Path | None = None, backend: str | None = None) -> Loaded:
     """Load a recipe's base model and its tokenizer from a folder or a hub name, with a trained adapter if one is given.
 
-    What runs it, in which precision, and why, is printed. Raises InputError if there is no such model here and no
-    hub to ask.
+    What runs it, in which precision, and why, is printed. A model that nobody holds any more is gone before. Raises
+    InputError if there is no such model here and no hub to ask.
     """
+    gc.collect()  # models hold themselves in cycles, and two of them may not fit
     where, machine = locate(recipe.base_model), hardware.measure()
     chosen = choose_backend(recipe, machine, backend, to_answer=adapter is not None)
     precision = hardware.precision(machine)

@@ -6,6 +6,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from weakref import ref
 
 import pytest
 import torch
@@ -131,6 +132,15 @@ def test_every_local_recipe_goes_through_the_same_code(recipe: Recipe, tmp_path:
     assert len([line for line in read_jsonl(places.log) if "loss" in line]) == 2
     answers = generation.answers(loaded, small, dict.fromkeys(("base", "tuned"), rows[:2]))
     assert {system: len(given) for system, given in answers.items()} == {"base": 2, "tuned": 2}
+
+
+def test_a_model_that_nobody_holds_is_gone_before_another_is_loaded(walked: Run) -> None:
+    first = models.load(DEMO, adapter=walked.adapter)
+    generation.losses(first, DEMO, steps.rows(walked, "test")[:1])
+    gone = ref(first.model)
+    del first
+    models.load(DEMO)
+    assert gone() is None
 
 
 def test_an_unknown_base_model_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

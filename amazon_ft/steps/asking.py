@@ -54,7 +54,7 @@ class Desk:
 
         return models.load(self.recipe, adapter=self.run.adapter)
 
-    @property
+    @cached_property
     def store(self) -> Store:
         """Give what this run's models have answered so far."""
         from amazon_ft.generation import Store

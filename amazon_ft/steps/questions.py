@@ -14,7 +14,7 @@ from amazon_ft.families import family
 from amazon_ft.products import Product, hash_of, normalised
 from amazon_ft.prompts import Example
 from amazon_ft.recipes import Recipe
-from amazon_ft.runs import Run
+from amazon_ft.runs import SPLITS, Run
 from amazon_ft.steps.preparing import examples, rows
 
 
@@ -36,10 +36,11 @@ class Posed:
 
 @dataclass(frozen=True)
 class Trained:
-    """Hold what a model was trained on: its products, their families and near-duplicate clusters."""
+    """Hold what a model was trained on, products by uid, with their families; what was held out; clusters by uid."""
 
-    products: dict[str, Product]  # by uid
+    products: dict[str, Product]
     families: Set[str]
+    held_out: dict[str, Product]
     clusters: dict[str, str]  # of all products that are nearly the same as another, by uid
 
     def cluster(self, uid: str) -> str:
@@ -68,10 +69,13 @@ def trained(run: Run) -> Trained:
     """Find what the model of a run was trained on."""
     from amazon_ft.cleaning.twins import clusters_by_uid
 
-    uids = {row.source for row in rows(run, "train")}
-    known = {product.uid: product for product in products.load(run.products) if product.uid in uids}
+    uids = {split: {row.source for row in rows(run, split)} for split in SPLITS}
+    every = set().union(*uids.values())
+    found = {product.uid: product for product in products.load(run.products) if product.uid in every}
+    known = {uid: found[uid] for uid in found if uid in uids["train"]}
     families = {family(product.title) for product in known.values()} - {""}
-    return Trained(known, families, clusters_by_uid(run.near_duplicates))
+    held_out = {uid: found[uid] for uid in found if uid not in known}
+    return Trained(known, families, held_out, clusters_by_uid(run.near_duplicates))
 
 
 def pose(run: Run, recipe: Recipe, known: Trained, number: int) -> list[Posed]:
@@ -80,17 +84,14 @@ def pose(run: Run, recipe: Recipe, known: Trained, number: int) -> list[Posed]:
     A held-out product of a family that was trained on is a variant, not unseen. A recipe that trains on reasoning has
     no variants beyond its own rows: nobody reasoned about others.
     """
-    held_out = rows(run, "test")
-    needed = {row.source for row in held_out}
-    own = {product.uid: product for product in products.load(run.products) if product.uid in needed}
-    variants = [row for row in held_out if family(own[row.source].title) in known.families]
-    unseen = [row for row in held_out if row not in variants][:number]
+    held_out, every = rows(run, "test"), known.held_out | known.products
+    variants = [row for row in held_out if family(every[row.source].title) in known.families][:number]
+    unseen = [row for row in held_out if family(every[row.source].title) not in known.families][:number]
     if len(variants) < number and not recipe.with_reasoning:
-        more = _variants(run, known, {row.source for row in (*rows(run, "validation"), *held_out)})
-        own |= {product.uid: product for product in more}
-        variants = [*variants, *examples(more[: number - len(variants)], recipe)]
-    chosen = {"seen": rows(run, "train")[:number], "variant": variants[:number], "unseen": unseen}
-    every = known.products | own
+        more = _variants(run, known)[: number - len(variants)]
+        every |= {product.uid: product for product in more}
+        variants += examples(more, recipe)
+    chosen = {"seen": rows(run, "train")[:number], "variant": variants, "unseen": unseen}
     posed = [
         Posed(set_, row, every[row.source], known.cluster(row.source)) for set_, some in chosen.items() for row in some
     ]
@@ -105,7 +106,7 @@ def general(recipe: Recipe) -> Iterator[Posed]:
         yield Posed("general", asked, cluster=one["question"], accepted=tuple(one["accepted"]))
 
 
-def _variants(run: Run, known: Trained, taken: Set[str]) -> list[Product]:
+def _variants(run: Run, known: Trained) -> list[Product]:
     """Find the products, by hash of uid, that differ from a trained one in size, colour or the like alone."""
     contents = {product.content for product in known.products.values()}
     titles = {normalised(product.title) for product in known.products.values()}
@@ -113,7 +114,7 @@ def _variants(run: Run, known: Trained, taken: Set[str]) -> list[Product]:
         product
         for product in products.load(run.products)
         if family(product.title) in known.families
-        and product.uid not in taken
+        and product.uid not in known.held_out
         and product.content not in contents
         and normalised(product.title) not in titles
         and not known.knows(product)
