@@ -3,9 +3,9 @@
     python benchmarks/answering.py [--quick]
 
 A Llama-3.2-1B of random weights in 4 bits answers 256 questions with 128 new tokens each, as base and as tuned model,
-the way `amazon-ft compare` asks them, through Unsloth and through plain Transformers, a process each. Beside it, in
-the same process: the tuned model alone (for the memory of one model), a few of the questions one by one, extrapolated,
-the same questions again, asked and from the store, and how far the logits with the adapter off are from those of a model that
+the way `amazon-ft compare` asks them, through Transformers and through Unsloth, a process each. Beside it, in the same
+process: the tuned model alone (for the memory of one model), a few of the questions one by one, extrapolated, the same
+questions again, asked and from the store, and how far the logits with the adapter off are from those of a model that
 never had one. The last line is JSON. A full run needs a CUDA GPU and writes benchmarks/results/answering.json; --quick
 does it with a tiny shape and few questions, also on a CPU, and measures nothing.
 """

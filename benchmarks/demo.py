@@ -2,7 +2,7 @@
 
     python benchmarks/demo.py [--quick]
 
-The last line is JSON: seconds of both walks, their ratio, peak memory of the process in MB, the scores and their intervals.
+The last line is JSON: seconds of both walks, their ratio, peak memory in MB, scores and intervals.
 --quick cuts pre-training and training short, which shows that the benchmark works and measures nothing.
 """
 
