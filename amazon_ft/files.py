@@ -71,10 +71,13 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
 
 
 def append_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Add one JSON object a line to a file, synced; a last line that a kill tore is cut off first."""
+    """Add one JSON object a line to a file, synced; a last line that a kill tore is cut off first.
+
+    Processes that write at the same time wait for one another.
+    """
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+") as file:
+    with path.open("ab+") as file, _alone(file):
         file.truncate(_whole_lines(file))
         file.write(lines.encode("utf-8", "replace"))
         file.flush()
@@ -106,6 +109,18 @@ def stale(path: Path) -> list[Path]:
     ours = re.compile(rf"\.+{re.escape(path.name)}(?:\.(\d+)\.tmp)+")
     found = [(file, ours.fullmatch(file.name)) for file in path.parent.glob(".*.tmp")]
     return [file for file, match in found if match and (int(match[1]) == os.getpid() or not _lives(int(match[1])))]
+
+
+@contextmanager
+def _alone(file: BinaryIO) -> Iterator[None]:
+    """Keep other processes off a file that is being added to."""
+    if os.name == "nt":
+        yield  # its locks would keep readers off too
+        return
+    import fcntl
+
+    fcntl.flock(file, fcntl.LOCK_EX)
+    yield  # closing the file lets the next one in
 
 
 def _whole_lines(file: BinaryIO) -> int:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,3 +77,15 @@ def test_a_line_that_is_no_object_is_named(tmp_path: Path, line: str) -> None:
     path.write_text(f'{{"a": 1}}\n{line}\n{{"b": 2}}\n', encoding="utf-8")
     with pytest.raises(InputError, match=r"line 2 of .*rows\.jsonl is no JSON object: mend it, or move the file away"):
         read_appended(path)
+
+
+def test_processes_that_append_at_once_lose_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    code = (
+        "import sys; from pathlib import Path; from amazon_ft.files import append_jsonl\n"
+        "for row in range(200): append_jsonl(Path(sys.argv[1]), [{'who': sys.argv[2], 'row': row}])"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", code, str(path), who]) for who in "ab"]
+    assert [writer.wait() for writer in writers] == [0, 0]
+    written = sorted((row["who"], row["row"]) for row in read_appended(path))
+    assert written == [(who, row) for who in "ab" for row in range(200)]

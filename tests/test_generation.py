@@ -14,7 +14,7 @@ from amazon_ft import generation, models, prompts, steps
 from amazon_ft.generation import Answer, Listener, Manner, Store, answering
 from amazon_ft.generation.batches import MOST, Budget, batches, budget
 from amazon_ft.generation.store import asked
-from amazon_ft.hardware import Machine
+from amazon_ft.hardware import Machine, Precision
 from amazon_ft.hardware.memory import LLAMA_3_1B, LLAMA_3_8B
 from amazon_ft.models import Loaded
 from amazon_ft.prompts import IGNORED, Example
@@ -88,8 +88,10 @@ def test_a_second_look_asks_nothing(
     assert first["base"] != first["tuned"]
     monkeypatch.setattr(answering, "_generate", None)
     assert generation.answers(tuned, DEMO, questions, Manner(store=Store(store.path))) == first
-    with pytest.raises(TypeError):  # another adapter's answers are not this one's
-        generation.answers(replace(tuned, adapter="another"), DEMO, questions, Manner(store=Store(store.path)))
+    others = {"adapter": "another"}, {"four_bit": True}, {"precision": Precision("float16", "as on a T4")}
+    for other in others:  # their answers are not this one's
+        with pytest.raises(TypeError):
+            generation.answers(replace(tuned, **other), DEMO, {"tuned": some}, Manner(store=Store(store.path)))
 
 
 def test_a_broken_run_keeps_what_it_has(

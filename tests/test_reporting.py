@@ -17,8 +17,9 @@ from amazon_ft.evaluation import SETS
 from amazon_ft.files import InputError, read_jsonl
 from amazon_ft.generation import answering
 from amazon_ft.panel.votes import Votes
-from amazon_ft.recipes import Generation, named
+from amazon_ft.recipes import Generation, Recipe, named
 from amazon_ft.runs import Run
+from amazon_ft.steps import comparing
 from amazon_ft.training import wandb_log
 
 DEMO = named("demo")
@@ -87,6 +88,7 @@ def test_a_question_that_is_stopped_has_only_the_answers_so_far(copied: Run) -> 
     reply, row = steps.Desk(copied, DEMO).ask_row(f"{ASKED}, please", heard=enough)
     assert set(reply.answers) == {"base", "base_with_source", "extractive"}
     assert row["base"]["tokens"] == 3 and not row["base"]["stopped"]
+    assert row["ended"]
     assert copied.answer_cache.read_bytes() == before
 
 
@@ -97,19 +99,45 @@ def test_a_question_about_nothing_is_kept_with_what_there_is(copied: Run) -> Non
     steps.export(copied, DEMO)
 
 
+def test_what_an_earlier_adapter_answered_is_not_shown_as_this_ones(copied: Run) -> None:
+    steps.Desk(copied, DEMO).ask_row("Tell me about the Silver Zinc Rain Barrel of Orlando")
+    manifest = json.loads(copied.manifest.read_text())
+    manifest["steps"]["train"]["outputs"]["adapter"] = "another"
+    copied.manifest.write_text(json.dumps(manifest))
+    assert steps.Desk(copied, DEMO).rows() == read_jsonl(copied.answers)
+
+
+@pytest.mark.parametrize("lost", ["page", "answers_parquet", "answers_csv", "llm_comparator"])
+def test_whatever_is_missing_is_written_again(copied: Run, lost: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = getattr(copied, lost)
+    before = path.read_bytes()
+    path.unlink()
+    monkeypatch.setattr(generation, "answers", None)
+    steps.compare(copied, DEMO)
+    assert path.read_bytes() == before
+
+
+def test_a_page_of_an_earlier_comparison_does_not_stay(copied: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kill a second comparison between its scores and its page."""
+    copied.page.write_text("old")
+    copied.answers.unlink()
+
+    def killed(run: Run, recipe: Recipe) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(comparing, "export", killed)
+        steps.compare(copied, DEMO)
+    steps.compare(copied, DEMO)
+    assert copied.page.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
 def test_before_a_comparison_there_is_nothing_to_take_home(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"answers\.jsonl is missing: do the step 'compare' first"):
         steps.export(Run(tmp_path), DEMO)
 
 
-def test_a_page_that_was_deleted_is_made_again_without_asking(copied: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    copied.page.unlink()
-    monkeypatch.setattr(generation, "answers", None)
-    steps.compare(copied, DEMO)
-    assert copied.page.exists()
-
-
-def test_a_larger_comparison_asks_only_what_is_new(copied: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_comparison_asks_nothing(copied: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     fresh, real = list[int](), answering._generate
 
     def counted(prompts: list[list[int]], *rest: Any) -> Any:

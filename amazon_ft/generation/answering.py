@@ -143,7 +143,10 @@ def _keep(loaded: Loaded, system: str, fresh: Sequence[Answer], manner: Manner) 
 
 
 def _identity(loaded: Loaded, system: str) -> str:
-    return loaded.weights if system == "base" else f"{loaded.weights} {loaded.adapter}"
+    """Name all that decides an answer beside what is asked: weights, how they are packed and computed with, adapter."""
+    packed = "4-bit" if loaded.four_bit else "whole"
+    adapter = "" if system == "base" else loaded.adapter
+    return f"{loaded.weights} {packed} {loaded.precision.dtype} {adapter}".strip()
 
 
 def _hear(listener: Listener | None, system: str, places: Sequence[int]) -> Hear | None:

@@ -12,6 +12,7 @@ from amazon_ft.retrieval.facets import Facet
 from amazon_ft.retrieval.passages import Span, content_words, pieces
 
 SHORTEST_RUN = (3, 15)  # words and characters: fewer are found in any text
+LONGEST_ANSWER = 20_000  # characters
 LONGEST_SENTENCE = 600  # characters; what is longer is quoted in part
 RARE = 1  # sentences: a word that no more than these hold must be in the sentence that answers
 
@@ -106,8 +107,9 @@ def quoted(answer: str, content: str) -> Quote | None:
     """Find the description's words in an answer: between “ and ”, else the longest run of whole words.
 
     What stands between quotation marks counts only if the description holds it verbatim; a run has at least 3 words
-    and 15 characters. None if there is neither.
+    and 15 characters. None if there is neither. Of an answer that never ends, the first 20,000 characters are read.
     """
+    answer = answer[:LONGEST_ANSWER]
     sign = next(sign for sign in map(chr, range(sys.maxunicode)) if sign not in answer and sign not in content)
     marked = _marked(content, sign)
     outermost = answer[answer.find("“") + 1 : max(answer.rfind("”"), 0)].strip() if "“" in answer else ""

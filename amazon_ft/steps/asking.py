@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from amazon_ft import products, prompts
-from amazon_ft.files import InputError, append_jsonl, read_appended, read_jsonl
+from amazon_ft.files import InputError, append_jsonl, read_jsonl
 from amazon_ft.products import Product
 from amazon_ft.prompts import Example
 from amazon_ft.recipes import Generation, Recipe
@@ -92,7 +92,7 @@ class Desk:
     def rows(self) -> list[dict[str, Any]]:
         """Give the recorded answers, then those to questions that a user typed, in the shape of answers.jsonl."""
         recorded = read_jsonl(self.run.answers) if self.run.answers.exists() else []
-        return [*recorded, *read_appended(self.run.own_answers)]
+        return [*recorded, *recording.own_rows(self.run)]
 
     def ask_row(
         self,
@@ -105,8 +105,9 @@ class Desk:
 
         `heard` gets a cell, its text and its tokens so far; once it returns true, the answering ends there.
         """
-        reply = self.ask(question, uid=uid, generation=generation, listener=heard and _listener(heard))
-        own = recording.own(reply)
+        listener = heard and _listener(heard)
+        reply = self.ask(question, uid=uid, generation=generation, listener=listener)
+        own = recording.own(reply, self.run, ended=bool(listener and listener.enough.is_set()))
         append_jsonl(self.run.own_answers, [own])
         return reply, own
 

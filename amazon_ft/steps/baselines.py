@@ -9,7 +9,7 @@ from amazon_ft import products
 from amazon_ft.products import Product
 from amazon_ft.retrieval import answers, matching
 from amazon_ft.retrieval.answers import Source, Sourced
-from amazon_ft.steps.asking import Desk
+from amazon_ft.steps.asking import MOST_READ, Desk
 from amazon_ft.steps.questions import Posed
 
 NEAREST_TITLE, WRONG_PRODUCT = "nearest_title", "wrong_product"
@@ -47,4 +47,4 @@ def _wrong(posed: Sequence[Posed], place: int) -> Product | None:
 
 
 def _taken(name: str, truth: Source | None, other: Product) -> Sourced:
-    return replace(answers.checked(name, truth, other.content), uid=other.uid, title=other.title)
+    return replace(answers.checked(name, truth, other.content[:MOST_READ]), uid=other.uid, title=other.title)

@@ -19,7 +19,7 @@ from amazon_ft.steps.asking import MOST_READ, Asked, Desk, answered, check_weigh
 from amazon_ft.steps.baselines import baseline_answers
 from amazon_ft.steps.questions import Posed, pose, trained
 from amazon_ft.steps.recording import row
-from amazon_ft.steps.reporting import export, send
+from amazon_ft.steps.reporting import export, send, taken_home
 
 QUESTIONS = 64  # asked of each set in a comparison
 
@@ -43,7 +43,7 @@ def compare(
         outputs=[run.answers, run.scores, run.intervals],
         work=lambda: _compare(run, recipe, questions, similarity),
     )
-    if done or not run.page.exists():
+    if not all(path.exists() for path in taken_home(run)):
         export(run, recipe)
     if wandb:
         send(run, recipe)
@@ -53,9 +53,12 @@ def compare(
 
 def _compare(run: Run, recipe: Recipe, questions: int, similarity: str | Path) -> None:
     known = trained(run)
-    table = _measured(_asked(Desk(run, recipe), pose(run, recipe, known, questions)), similarity)
-    evaluation.check_unseen(table, known.records())
+    posed = pose(run, recipe, known, questions)
+    evaluation.check_unseen([row(one, None, {}) for one in posed], known.records())
+    table = _measured(_asked(Desk(run, recipe), posed), similarity)
     evaluation.check_same(table)
+    for path in taken_home(run):  # of an earlier comparison
+        path.unlink(missing_ok=True)
     write_jsonl(run.answers, table)
     write_json(run.scores, evaluation.score_table(table))
     write_json(run.intervals, evaluation.intervals(table))
@@ -94,8 +97,10 @@ def _look_up(desk: Desk, posed: Sequence[Posed], matches: Sequence[Match | None]
             continue
         found = None if match.kind == "absent" else next(read)
         looked_up = look_up(closed, match, found, desk.recipe, desk.loaded)
-        opened = replace(one.example, output="") if one.example.context else looked_up.opened
-        asked.append(replace(looked_up, opened=opened, truth=answers.read(one.product, 1.0, match.reading, MOST_READ)))
+        truth = answers.read(one.product, 1.0, match.reading, MOST_READ)
+        if one.example.context:  # a row that brings its own
+            looked_up = replace(looked_up, opened=replace(one.example, output=""), source=truth)
+        asked.append(replace(looked_up, truth=truth))
     return asked
 
 

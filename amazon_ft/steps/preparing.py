@@ -13,7 +13,7 @@ from amazon_ft import products, prompts
 from amazon_ft.cleaning import report, whole
 from amazon_ft.cleaning.whole import DEFAULT, Choices, Files
 from amazon_ft.files import read_jsonl, replacing, write_json, write_jsonl, write_text
-from amazon_ft.products import Product
+from amazon_ft.products import Product, normalised
 from amazon_ft.prompts import Example
 from amazon_ft.recipes import Recipe
 from amazon_ft.retrieval import grounding
@@ -92,10 +92,10 @@ def _format(run: Run, recipe: Recipe) -> None:
     )
     sizes = {split: recipe.rows if split == "train" else recipe.held_out_rows for split in SPLITS}
     chosen = products.sample(usable, sizes)
-    trained_on = {product.content for product in chosen["train"]}
+    trained_on = {normalised(product.content) for product in chosen["train"]}
     for split, some in chosen.items():
         # A publisher's blurb stands on many products: held out by title, it would still be seen.
-        unseen = [product for product in some if split == "train" or product.content not in trained_on]
+        unseen = [product for product in some if split == "train" or normalised(product.content) not in trained_on]
         made = examples(unseen, recipe)
         rows = (prompts.reasoned(row, reasoning[row.source]) for row in made) if recipe.with_reasoning else made
         write_jsonl(run.rows(split), map(asdict, rows))

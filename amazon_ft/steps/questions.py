@@ -108,14 +108,14 @@ def general(recipe: Recipe) -> Iterator[Posed]:
 
 def _variants(run: Run, known: Trained) -> list[Product]:
     """Find the products, by hash of uid, that differ from a trained one in size, colour or the like alone."""
-    contents = {product.content for product in known.products.values()}
+    contents = {normalised(product.content) for product in known.products.values()}
     titles = {normalised(product.title) for product in known.products.values()}
     found = [
         product
         for product in products.load(run.products)
         if family(product.title) in known.families
         and product.uid not in known.held_out
-        and product.content not in contents
+        and normalised(product.content) not in contents
         and normalised(product.title) not in titles
         and not known.knows(product)
     ]

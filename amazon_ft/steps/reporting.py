@@ -9,14 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from amazon_ft import comparison, evaluation
-from amazon_ft.files import InputError, read_appended, read_jsonl, write_json, write_text
+from amazon_ft.files import InputError, read_jsonl, write_json, write_text
 from amazon_ft.panel.votes import Votes
 from amazon_ft.recipes import Recipe
 from amazon_ft.runs import Run, manifest
 from amazon_ft.steps.preparing import rows
+from amazon_ft.steps.recording import own_rows
 from amazon_ft.steps.training import WANDB_PROJECT, local
 
 SYSTEM = "tuned"  # whose failures are shown
+
+
+def taken_home(run: Run) -> list[Path]:
+    """Name the files that export writes."""
+    return [run.page, run.answers_parquet, run.answers_csv, run.llm_comparator]
 
 
 def export(run: Run, recipe: Recipe) -> list[Path]:
@@ -26,12 +32,12 @@ def export(run: Run, recipe: Recipe) -> list[Path]:
     """
     if not run.answers.exists():
         raise InputError(f"{run.answers} is missing: do the step 'compare' first.")
-    table = [*read_jsonl(run.answers), *read_appended(run.own_answers)]
+    table = [*read_jsonl(run.answers), *own_rows(run)]
     about = _about(run, recipe)
     comparison.write_tables(table, run.answers_parquet, run.answers_csv)
     write_json(run.llm_comparator, comparison.llm_comparator(table, about))
     write_text(run.page, _page(run, table, about))
-    return [run.page, run.answers_parquet, run.answers_csv, run.llm_comparator]
+    return taken_home(run)
 
 
 def send(run: Run, recipe: Recipe) -> None:
