@@ -11,7 +11,8 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-SHORTEST = 2  # words that are left of a title: fewer name no family
+SHORTEST = 2  # words that are left of a title, beside those that join others: fewer name no family
+JOINING = _words("a an the of for and in with to on at by from e o os as um uma de da do das dos para com em no na por")
 COLOURS = _words(
     "amber aqua azure beige black blue bronze brown burgundy charcoal chrome clear copper coral cream crimson cyan "
     "ebony emerald fuchsia gold golden gray green grey indigo ivory jade khaki lavender lilac lime magenta maroon "
@@ -34,8 +35,10 @@ UNITS = _words(
     "ml cl l liter liters litre litres litros gal gallon qt quart pt pint fl w watt watts v volt volts gb mb tb hz "
     "ghz mhz amp amps mah hp psi degree degrees tracks pages minutes hour hours year years step"
 )
+ORDINALS = _words("st nd rd th")
 TELLS_APART = COLOURS | SIZES | COUNTS | UNITS
-NUMBERED = re.compile(r"\d+\w*|\w+\d\w*")
+# 12, 12oz, 10x20cm, 2XL and 3rd are sizes, numbers and volumes; 5D and E6400 are codes.
+NUMBERED = re.compile(rf"\d+(?:x\d+)*(?:{'|'.join(sorted(SIZES | COUNTS | UNITS | ORDINALS))})?")
 
 
 def family(title: str) -> str:
@@ -45,4 +48,5 @@ def family(title: str) -> str:
     """
     words = normalised(title).split()
     shared = [word for word in words if word not in TELLS_APART and not NUMBERED.fullmatch(word)]
-    return " ".join(shared) if SHORTEST <= len(shared) < len(words) else ""
+    naming = [word for word in shared if word not in JOINING]
+    return " ".join(shared) if len(naming) >= SHORTEST and len(shared) < len(words) else ""

@@ -113,7 +113,8 @@ table.T[[labels[name] for name in comparison.HEADLINES]].style.format(precision=
 # - **ROUGE-L** counts words in the same order. A description in the right style but about another product gets some
 #   points, so a small gain is a gain in style: compare it with "nearest other title".
 # - **Number precision** is the honest one here: is a price, a size or a year in the answer, with its unit, really true?
-# - **Invented numbers** counts the numbers and codes of an answer that stand nowhere in the catalogue entry.
+# - **Invented numbers** counts the numbers and codes of an answer that stand nowhere in the entry of the product asked
+#   about.
 # - **Copied words**: how much of an answer stands word for word in the true description, five words or more in a row.
 #
 # In words:

@@ -60,6 +60,7 @@ class FakeDesk:
         for system in systems:
             if not self._say(row[system], question, heard):
                 row = {name: value for name, value in row.items() if name not in systems[systems.index(system) + 1 :]}
+                row["ended"] = True
                 break
         append_jsonl(self.run.own_answers, [row])
         candidates = tuple(Candidate(entry, 0.9) for entry in TWINS) if kind == "ambiguous" else ()

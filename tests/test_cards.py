@@ -35,7 +35,7 @@ class Read(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self._open.append(tag)
-        assert all(name in ("class", "role", "style", "aria-hidden") for name, _ in attrs)
+        assert all(name in ("class", "role", "style", "aria-hidden", "lang") for name, _ in attrs)
         if tag == "mark":
             self.marks.append((str(dict(attrs)["class"]), ""))
 
@@ -98,8 +98,8 @@ def test_what_would_like_to_be_code_stays_text(nasty: str) -> None:
         cards.coming(nasty, {"base": nasty, "tuned": None}),
         ballots.blind(one, ("tuned", "base")),
         ballots.revealed(one, vote, Tally(1, 2, 3, 1.0)),
-        pieces.said(nasty),
-        pieces.listed(nasty, [nasty]),
+        pieces.said("en", nasty),
+        pieces.listed("en", nasty, [nasty]),
     ):
         read = Read(str(html))
         assert read.tags <= TAGS | {"ul", "li", "code"}
@@ -107,12 +107,26 @@ def test_what_would_like_to_be_code_stays_text(nasty: str) -> None:
 
 
 def test_words_are_marked_by_truth_and_numbers_by_source() -> None:
-    one = with_answer("tuned", text="A mug of 12 oz and 99 parts. Green.")
+    facts = [{"text": "12", "in_source": True}, {"text": "99", "in_source": False}]
+    one = with_answer("tuned", text="A mug of 12 oz and 99 parts. Green.", facts=facts)
     html = str(cards.card(one))
     assert '<mark class="aft-found">12</mark>' in html
     assert '<mark class="aft-invented">99</mark>' in html
     assert re.search(r'<mark class="aft-differs">[^<]*Green', html)
     assert "mug</mark>" not in html
+
+
+def test_a_number_is_marked_as_it_was_checked_and_not_by_the_title_of_another_product() -> None:
+    facts = [{"text": "77", "in_source": False}]
+    one = with_answer("wrong_product", text="It has 77 parts.", title="Rake of 77 parts", facts=facts)
+    assert '<mark class="aft-invented">77</mark>' in str(cards.card(one))
+
+
+def test_a_quote_of_another_text_is_not_marked_in_the_entry() -> None:
+    quote = {"text": "an oar", "start": 2, "end": 8}
+    shown = str(cards.card(with_answer("tuned_with_source", quote=quote))).split('<p class="aft-legend')[0]
+    assert "aft-quote" not in shown
+    assert "“an oar”" in shown
 
 
 def test_without_a_source_no_number_is_called_invented() -> None:
@@ -141,6 +155,7 @@ def test_a_general_question_is_right_or_wrong_and_not_compared_word_by_word() ->
         ({"text": "A mug of 12 oz.\n Blue."}, "✓ word for word"),
         ({"stopped": False}, "cut: did not stop by itself"),
         ({"stopped": True}, "stopped by itself"),
+        ({"tokens": 1000}, "1000 tokens, 500 tokens/s"),
         ({"measures": {"copied": [0.5, 1]}}, "50% copied"),
         ({"facts": [{"text": "7", "in_source": False}, {"text": "12", "in_source": True}]}, "not in the source: 7<"),
     ],
@@ -151,6 +166,31 @@ def test_badges(change: dict[str, Any], badge: str) -> None:
         assert badge not in str(cards.card(row()))
 
 
+@pytest.mark.parametrize(("language", "said"), [("en", "ended by the user"), ("pt", "encerrada pelo usuário")])
+def test_an_answer_that_the_user_ended_is_not_called_cut(language: str, said: str) -> None:
+    words, cut = labels.of(language), with_answer("tuned", stopped=False)
+    assert said not in str(cards.card(cut, language))
+    shown = str(cards.card(cut | {"ended": True}, language))
+    assert shown.count(said) == 1
+    assert words.cut not in shown
+
+
+def test_portuguese_writes_numbers_with_a_comma() -> None:
+    assert "34 tokens, 17,0 tokens/s" in str(cards.card(row(), "pt"))
+    assert "compatibilidade do título: 90%" in str(cards.card(row(), "pt"))
+    assert "p = 0,73. Uma" in str(ballots.tallied(Tally(3, 5, 1, 0.7266), "pt"))
+    assert "p &lt; 0,001. Uma" in str(ballots.tallied(Tally(0, 20, 0, 1.9e-6), "pt"))
+    assert labels.PT.fill(labels.PT.done, seconds=1.25) == "Respondido em 1,2 s."
+    assert labels.EN.fill(labels.EN.done, seconds=1.25) == "Answered in 1.2 s."
+
+
+def test_what_the_panel_says_has_its_language_and_what_models_say_has_none() -> None:
+    for language, lang in (("en", "en"), ("pt", "pt-BR")):
+        html = str(cards.card(row(), language))
+        assert html.startswith(f'<div class="aft tex2jax_ignore mathjax_ignore" lang="{lang}">')
+        assert '<div class="aft-said" lang="">Said by' in re.sub("</?mark[^>]*>", "", html)
+
+
 def test_speed_source_quote_and_reasoning_are_shown() -> None:
     quote = {"text": "12 oz", "start": 9, "end": 14}
     one = with_answer("tuned_with_source", quote=quote, reasoning="I recall.", whole=False)
@@ -159,7 +199,7 @@ def test_speed_source_quote_and_reasoning_are_shown() -> None:
     assert 'A mug of <mark class="aft-quote">12 oz</mark>. Blue.' in html
     assert "Mug, 12 oz [B1]" in html
     assert "title match 90%" in html
-    assert '<summary>Reasoning</summary><div class="aft-said aft-long">I recall.</div></details>' in html
+    assert '<summary>Reasoning</summary><div class="aft-said aft-long" lang="">I recall.</div></details>' in html
     assert labels.EN.passages in html
     assert labels.EN.passages not in str(cards.card(row()))
 
@@ -244,7 +284,7 @@ def test_the_tally_is_worded(tally: Tally, said: str) -> None:
 
 
 def test_both_languages_say_everything() -> None:
-    same = {"top_p", "speed", "tokens"}
+    same = {"speed", "tokens"}
     for field in fields(labels.Labels):
         en, pt = getattr(labels.EN, field.name), getattr(labels.PT, field.name)
         assert type(en) is type(pt)
@@ -277,6 +317,9 @@ def test_without_widgets_one_looks_and_finds() -> None:
     assert "<style>" in shown._repr_html_()
     words = ROWS[20]["title"].split()
     assert plain.find(ROWS, f"{words[1]} {words[0]}".upper())["title"].split()[:2] == words[:2]
+    accented = row(title="Crème brûlée dish", source="B77")
+    assert plain.find([*ROWS, accented], "CREME brulee") is accented
+    assert plain.find([*ROWS, row(title="Creme dish")], "crème DISH")["title"] == "Creme dish"
     for wanted in (0, len(ROWS) + 1, "no such thing at all", "", " "):
         with pytest.raises(InputError, match=r"there is no row|no row holds"):
             plain.find(ROWS, wanted)
@@ -284,21 +327,39 @@ def test_without_widgets_one_looks_and_finds() -> None:
 
 def test_without_widgets_one_votes(tmp_path: Any) -> None:
     votes = Votes(tmp_path / "votes.jsonl")
-    some = list(votable(ROWS).values())[:3]
+    some = [dict(one) for one in votable(ROWS).values()][:3]
     for number, choice in enumerate(("A", "b", "Tie"), 1):
-        shown = repr(plain.next_pair(some, votes))
-        assert not re.search("tuned|base", shown, re.IGNORECASE)
+        shown, pair = repr(plain.next_pair(some, votes)), next_name(some, votes)
+        assert not re.search("tuned|base|seen", shown, re.IGNORECASE)
         first = votes.left(votable(some))[0]
-        after = repr(plain.cast(some, votes, choice))
+        after = repr(plain.cast(some, votes, pair, choice))
         assert votes.read()[first]["choice"] == [*votes.sides(first), "tie"][number - 1]
         assert "A was: " in after
         assert votes.tally().cast == number
     assert labels.EN.all_voted in repr(plain.next_pair(some, votes))
     assert labels.PT.nothing_to_vote in repr(plain.next_pair([], votes, "pt"))
-    with pytest.raises(InputError, match="no pair of answers is left"):
-        plain.cast(some, votes, "A")
+    with pytest.raises(InputError, match=f"pair {pair} has a vote: take the one that next_pair shows now"):
+        plain.cast(some, votes, pair, "A")
+    with pytest.raises(InputError, match="there is no pair 'A' to vote on"):
+        plain.cast(some, votes, "A", "A")
     with pytest.raises(InputError, match="a vote is A, B or tie, not 'base'"):
-        plain.cast(ROWS, votes, "base")
+        plain.cast(ROWS, votes, next_name(ROWS, votes), "base")
+
+
+def next_name(rows: list[dict[str, Any]], votes: Votes) -> str:
+    shown = plain.next_pair(rows, votes)
+    [name] = re.findall(r"Pair ([0-9a-f]{8})\b", repr(shown))
+    assert f"Pair {name}" in shown.html
+    return str(name)
+
+
+def test_without_widgets_one_votes_on_the_pair_that_was_seen(tmp_path: Any) -> None:
+    here, there = Votes(tmp_path / "votes.jsonl"), Votes(tmp_path / "votes.jsonl")
+    pair, seen = next_name(ROWS, here), here.left(votable(ROWS))[0]
+    plain.cast(ROWS, there, next_name(ROWS, there), "A")
+    with pytest.raises(InputError, match="has a vote"):
+        plain.cast(ROWS, here, pair, "B")
+    assert list(here.read()) == [seen]
 
 
 def test_rows_are_counted_ordered_and_named() -> None:

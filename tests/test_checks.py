@@ -74,6 +74,13 @@ def test_training_rows_scored_as_held_out_ones_are_caught(trained: dict[str, str
         check_unseen([row("seen", source="B0", title="x", reference="y", cluster="z"), row(set_)], [record(), trained])
 
 
+def test_a_row_whose_reference_is_a_part_is_known_by_its_whole_description() -> None:
+    quoted = row(reference="It holds 300 ml.", content=TRUE)
+    with pytest.raises(NotComparable, match="the same description"):
+        check_unseen([quoted], [record(content=TRUE)])
+    check_unseen([quoted], [record(content="It holds 300 ml.")])
+
+
 def test_what_was_not_trained_on_may_be_scored_and_what_was_seen_too() -> None:
     check_unseen([row()], [record()])
     check_unseen([row("seen"), row("own"), row("general")], [record(uid="B1"), record(cluster="c1")])

@@ -60,13 +60,24 @@ def test_csv_has_every_answer_with_its_accents(tmp_path: Path) -> None:
     assert any("café" in line[names.index("text")] for line in lines)
 
 
-@pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\uff1d1"])
+@pytest.mark.parametrize(
+    "start", ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", " =1", "\u00a0 @SUM(1)", "\nplain", "\uff1d1"]
+)
 def test_a_spreadsheet_runs_no_cell(start: str, tmp_path: Path) -> None:
     row = ROWS[0] | {"title": start, "tuned": ROWS[0]["tuned"] | {"text": start}}
     records, (names, *lines) = written([row], tmp_path)
     line = lines[SYSTEMS.index("tuned")]
     assert line[names.index("title")] == line[names.index("text")] == f"'{start}"
     assert records[SYSTEMS.index("tuned")]["text"] == start
+
+
+def test_halves_of_surrogate_pairs_do_not_break_a_file(tmp_path: Path) -> None:
+    bad = "x\ud800y"
+    row = ROWS[0] | dict.fromkeys(("title", "question", "reference"), bad) | {"tuned": ROWS[0]["tuned"] | {"text": bad}}
+    records, (names, *lines) = written([row], tmp_path)
+    assert {record["title"] for record in records} == {line[names.index("title")] for line in lines} == {"x?y"}
+    assert records[SYSTEMS.index("tuned")]["text"] == "x?y"
+    json.dumps(llm_comparator([row], {}), ensure_ascii=False).encode()
 
 
 def test_a_negative_number_stays_a_number(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from amazon_ft.evaluation.facts import codes, names, quantities, standing
+from amazon_ft.evaluation.facts import codes, names, precision, quantities, recall
 
 
 @pytest.mark.parametrize(
@@ -34,20 +34,32 @@ def test_numbers_are_found_with_their_units(text: str, found: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "true", "number"),
+    ("said", "true", "precise", "recalled"),
     [
-        ("12 oz", "12 ounces", 1),
-        ("12 oz", "12 g", 0),
-        ("12 oz", "12 g or 12 oz", 1),
-        ("12", "12 oz", 1),
-        ("12 oz", "12", 1),
-        ("12 oz and 12 oz", "12 oz", 2),
-        ("1200", "1,200", 1),
-        ("120", "1,200", 0),
+        ("12 oz", "12 ounces", (1, 1), (1, 1)),
+        ("12 oz", "12 g", (0, 1), (0, 1)),
+        ("12 oz", "12 g or 12 oz", (1, 1), (1, 2)),
+        ("12", "12 oz", (0, 1), (0, 1)),
+        ("12 oz", "12", (1, 1), (1, 1)),
+        ("12", "item 12 of 12 oz", (1, 1), (1, 2)),
+        ("12 oz " * 400, "12 ounces, or 12 oz, or 3 g", (1, 1), (1, 2)),
+        ("12 " * 400 + "13", "12 oz", (0, 2), (0, 1)),
+        ("1200", "1,200", (1, 1), (1, 1)),
+        ("120", "1,200", (0, 1), (0, 1)),
+        ("none", "none", (0, 0), (0, 0)),
     ],
 )
-def test_a_wrong_unit_is_wrong_and_a_missing_one_is_not(said: str, true: str, number: int) -> None:
-    assert standing(quantities(said), quantities(true)) == number
+def test_different_numbers_count_once_and_need_the_unit_that_the_truth_has(
+    said: str, true: str, precise: tuple[int, int], recalled: tuple[int, int]
+) -> None:
+    assert precision(quantities(said), quantities(true)) == precise
+    assert recall(quantities(said), quantities(true)) == recalled
+
+
+@pytest.mark.parametrize("number", ["9" * 400 + " 1/2", "1" * 5_000 + "/2", "1/" + "2" * 5_000])
+def test_a_fraction_of_very_many_digits_stays_text(number: str) -> None:
+    [found] = quantities(f"{number} cup")
+    assert (found.value, found.unit) == (number, "cup")
 
 
 def test_codes_stand_in_their_source_whatever_their_case() -> None:

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from amazon_ft.evaluation import SCORES, holm, intervals, sign_test
+from amazon_ft.evaluation import PAIRS, SCORES, SETS, TESTED, holm, intervals, sign_test
+from amazon_ft.evaluation.intervals import student, tail
 
 SIMULATIONS, RESAMPLES = 400, 599
+MANY = (40, 61)  # clusters
 ROUGE, NUMBERS = 0.1, 0.15  # the true differences of a mean and of a ratio of sums
 
 
@@ -24,10 +26,10 @@ def of(found: dict[str, Any], metric: str, pair: tuple[str, str] = ("tuned", "ba
     return dict(one)
 
 
-def simulated(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Draw 60 to 100 clusters of one to four rows; what a cluster is like moves both systems, and each one too."""
+def simulated(rng: np.random.Generator, clusters: tuple[int, int] = MANY) -> list[dict[str, Any]]:
+    """Draw clusters of one to four rows; what a cluster is like moves both systems, and each one too."""
     rows = []
-    for cluster in range(rng.integers(60, 101)):
+    for cluster in range(rng.integers(*clusters)):
         shared, own = rng.normal(0, 0.3), rng.normal(0, 0.15, 2)
         hard = rng.beta(4, 4)  # how many of a cluster's numbers are missed
         for _ in range(rng.integers(1, 5)):
@@ -44,11 +46,12 @@ def simulated(rng: np.random.Generator) -> list[dict[str, Any]]:
     return rows
 
 
-def test_intervals_of_differences_cover_the_truth_as_often_as_they_say() -> None:
+@pytest.mark.parametrize("clusters", [(11, 12), (20, 21), MANY])
+def test_intervals_of_differences_cover_the_truth_as_often_as_they_say(clusters: tuple[int, int]) -> None:
     rng = np.random.default_rng(3407)
     hits: NDArray[np.float64] = np.zeros(2)
     for number in range(SIMULATIONS):
-        found = intervals(simulated(rng), RESAMPLES, number)
+        found = intervals(simulated(rng, clusters), RESAMPLES, number)
         for place, (metric, truth) in enumerate({"rouge_l": ROUGE, "number_precision": NUMBERS}.items()):
             one = of(found, metric)
             hits[place] += one["low"] <= truth <= one["high"]
@@ -93,7 +96,7 @@ def test_intervals_are_those_of_drawing_clusters_by_hand() -> None:
         taken = rng.choices(sums, k=7)
         drawn.append(sum(part[0] for part in taken) / sum(part[1] for part in taken))
     low, high = intervals(rows, resamples=20_000)["scores"]["seen"]["base"]["chrf"]
-    assert (low, high) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])), abs=0.01)
+    assert (low, high) == pytest.approx(tuple(np.quantile(drawn, [tail(7), 1 - tail(7)])), abs=0.01)
 
 
 def test_a_seed_gives_the_same_intervals_again_and_another_one_others() -> None:
@@ -103,14 +106,15 @@ def test_a_seed_gives_the_same_intervals_again_and_another_one_others() -> None:
 
 
 def test_a_pair_is_compared_on_the_rows_that_both_answered() -> None:
-    both = [row(cluster=f"{n}", base={"exact": [0, 1]}, tuned={"exact": [n % 2, 1]}) for n in range(4)]
+    both = [row(cluster=f"{n}", base={"exact": [0, 1]}, tuned={"exact": [n % 2, 1]}) for n in range(8)]
     alone = [row(cluster=f"x{n}", tuned={"exact": [1, 1]}) for n in range(6)]
     one = of(intervals([*both, *alone], 200), "exact")
-    assert (one["n"], one["clusters"], one["difference"]) == (4, 4, 0.5)
+    assert (one["n"], one["clusters"], one["difference"]) == (8, 8, 0.5)
 
 
-def test_what_one_cluster_counts_has_no_interval() -> None:
-    rows = [row(cluster="a", base={"exact": [0, 1]}, tuned={"exact": [1, 1]})] * 3
+@pytest.mark.parametrize("number", [1, 5])
+def test_what_too_few_clusters_count_has_no_interval(number: int) -> None:
+    rows = [row(cluster=f"x{n}", base={"exact": [0, 1]}, tuned={"exact": [1, 1]}) for n in range(number)] * 3
     found = intervals(rows, 100)
     assert found["scores"]["seen"]["tuned"]["exact"] == [None, None]
     assert {name: of(found, "exact")[name] for name in ("difference", "low", "high", "p", "p_holm", "clusters")} == {
@@ -119,7 +123,7 @@ def test_what_one_cluster_counts_has_no_interval() -> None:
         "high": None,
         "p": None,
         "p_holm": None,
-        "clusters": 1,
+        "clusters": number,
     }
     others = [row(cluster=f"{n}", base={"exact": [0, 0]}, tuned={"exact": [0, 0]}) for n in range(9)]
     assert of(intervals([*rows, *others], 100), "exact")["low"] is None
@@ -134,7 +138,7 @@ def test_what_nothing_counts_is_no_difference() -> None:
 
 def test_equal_systems_do_not_differ() -> None:
     same = {"exact": [1, 1]}
-    one = of(intervals([row(cluster=f"{n}", base=same, tuned=same) for n in range(5)], 100), "exact")
+    one = of(intervals([row(cluster=f"{n}", base=same, tuned=same) for n in range(6)], 100), "exact")
     assert (one["difference"], one["low"], one["high"], one["p"], one["p_holm"]) == (0, 0, 0, 1, 1)
 
 
@@ -151,6 +155,56 @@ def test_the_tested_family_is_corrected_and_nothing_else() -> None:
     assert told["seen", "chrf"] == (pytest.approx(2 / 1001), None)
 
 
+def test_what_was_forgotten_is_of_the_tested_family_and_a_loss_elsewhere_is_not() -> None:
+    base, tuned = {"right": [1, 1], "loss": [1, 1]}, {"right": [0, 1], "loss": [2, 1]}
+    rows = [row(set_, f"{n}", base=base, tuned=tuned) for set_ in ("seen", "general") for n in range(16)]
+    found = intervals(rows, 1_000)["differences"]
+    assert {(each["set"], each["metric"]) for each in found if each["p_holm"] is not None} == {
+        ("general", "right"),
+        ("general", "loss"),
+    }
+
+
+def test_the_least_p_of_the_whole_family_is_below_0_05_when_corrected() -> None:
+    family = sum(len(TESTED[set_]) * (1 if set_ == "general" else len(PAIRS)) for set_ in SETS)
+    assert family == 86
+    resamples = intervals.__defaults__[0]  # type: ignore[index]
+    assert family * 2 / (resamples + 1) < 0.025
+
+
+def test_a_p_is_no_less_than_that_of_as_many_equal_signs() -> None:
+    rows = [row(cluster=f"{n}", base={"exact": [0, 1]}, tuned={"exact": [1, 1]}) for n in range(7)]
+    assert of(intervals(rows, 1_000), "exact")["p"] == 1 / 64
+
+
+def test_a_difference_has_no_more_clusters_than_the_system_with_fewer() -> None:
+    rows = [row(cluster=f"{n}", base={"exact": [n % 2, int(n < 5)]}, tuned={"exact": [1, 1]}) for n in range(30)]
+    found = intervals(rows, 100)
+    assert of(found, "exact")["low"] is None
+    assert found["scores"]["seen"]["tuned"]["exact"] == [1, 1]
+
+
+def test_students_t_is_that_of_the_tables() -> None:
+    table = {5: 2.5706, 6: 2.4469, 10: 2.2281, 19: 2.0930, 30: 2.0423, 100: 1.9840, 10_000: 1.9602}
+    assert {freedom: student(0.975, freedom) for freedom in table} == pytest.approx(table, abs=0.0005)
+    assert student(0.5, 7) == pytest.approx(0, abs=1e-12)
+    assert student(0.025, 9) == pytest.approx(-student(0.975, 9))
+
+
+def test_percentiles_are_expanded_for_few_clusters() -> None:
+    assert tail(6) == pytest.approx(0.00243, abs=0.0001)
+    assert [tail(number) < tail(number + 1) < 0.025 for number in range(6, 200)] == [True] * 194
+    assert tail(100_000) == pytest.approx(0.025, abs=1e-4)
+
+
+def test_an_infinite_perplexity_has_no_interval() -> None:
+    rows = [row(cluster=f"{n}", base={"loss": [9000 + n, 1]}, tuned={"loss": [n, 1]}) for n in range(9)]
+    found = intervals(rows, 100)
+    assert found["scores"]["seen"]["base"]["perplexity"] == [None, None]
+    assert None not in found["scores"]["seen"]["base"]["loss"]
+    assert [each["metric"] for each in found["differences"]] == ["loss"]
+
+
 def test_perplexity_has_an_interval_as_loss_has() -> None:
     rows = [row(cluster=f"{n}", base={"loss": [n, 2]}, tuned={"loss": [1, 2]}) for n in range(9)]
     found = intervals(rows, 300)
@@ -161,11 +215,16 @@ def test_perplexity_has_an_interval_as_loss_has() -> None:
 
 def test_what_made_the_intervals_is_told() -> None:
     found = intervals([], 10)
-    assert {name: found[name] for name in ("level", "resamples", "seed", "unit", "scores", "differences")} == {
+    assert {
+        name: found[name]
+        for name in ("level", "resamples", "seed", "unit", "interval", "fewest", "scores", "differences")
+    } == {
         "level": 0.95,
         "resamples": 10,
         "seed": 3407,
         "unit": "near-duplicate cluster",
+        "interval": "expanded percentile",
+        "fewest": 6,
         "scores": {},
         "differences": [],
     }

@@ -8,9 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amazon_ft.comparison import marked, segments
+from amazon_ft.retrieval.quoting import facts
 
 TRUE = "A kettle of 1.7 liters with a cool handle."
 ENTRY = f"B07 Kettle KT-17, 30 cm {TRUE}"
+
+
+def checked(answer: str, source: str) -> dict[str, bool]:
+    return {fact.text: fact.in_source for fact in facts(answer, source)}
 
 
 def plain(marked_text: str) -> str:
@@ -81,7 +86,9 @@ def test_texts_that_repeat_themselves_stay_quick(reference: str, answer: str) ->
 
 
 def test_segments_tell_what_differs_what_is_found_and_what_is_invented() -> None:
-    assert segments(TRUE, "A kettle KT-17 of 1.7 pounds, 42 of them.", ENTRY) == [
+    assert segments(
+        TRUE, "A kettle KT-17 of 1.7 pounds, 42 of them.", checked("A kettle KT-17 of 1.7 pounds, 42 of them.", ENTRY)
+    ) == [
         ("", "A kettle "),
         ("found", "KT-17"),
         ("", " of "),
@@ -97,32 +104,40 @@ def test_segments_tell_what_differs_what_is_found_and_what_is_invented() -> None
 
 
 def test_a_fact_that_the_entry_holds_is_found_even_where_the_true_description_lacks_it() -> None:
-    assert ("found", "30") in segments(TRUE, "It is 30 cm", ENTRY)
+    assert ("found", "30") in segments(TRUE, "It is 30 cm", checked("It is 30 cm", ENTRY))
 
 
 def test_a_code_is_one_segment_and_a_number_inside_it_is_none() -> None:
-    assert segments("", "SP-857 and b07", ENTRY) == [("invented", "SP-857"), ("", " and "), ("found", "b07")]
+    assert segments("", "SP-857 and b07", checked("SP-857 and b07", ENTRY)) == [
+        ("invented", "SP-857"),
+        ("", " and "),
+        ("found", "b07"),
+    ]
 
 
 def test_measures_on_both_sides_of_a_times_sign_are_told_apart() -> None:
-    assert segments("", "2x30", ENTRY) == [("invented", "2"), ("", "x"), ("found", "30")]
+    assert segments("", "2x30", checked("2x30", ENTRY)) == [("invented", "2"), ("", "x"), ("found", "30")]
 
 
-def test_without_a_source_no_fact_is_marked() -> None:
-    assert segments("It is Paris", "It is 42", "") == [("", "It is "), ("differs", "42")]
+def test_a_fact_that_was_not_checked_is_not_marked_as_one() -> None:
+    assert segments("It is Paris", "It is 42", {}) == [("", "It is "), ("differs", "42")]
 
 
 def test_without_a_reference_no_difference_is_marked() -> None:
-    assert segments("", "Tea of 30 cm", ENTRY) == [("", "Tea of "), ("found", "30"), ("", " cm")]
+    assert segments("", "Tea of 30 cm", checked("Tea of 30 cm", ENTRY)) == [
+        ("", "Tea of "),
+        ("found", "30"),
+        ("", " cm"),
+    ]
 
 
 def test_an_empty_answer_has_no_segments() -> None:
-    assert segments(TRUE, "", ENTRY) == []
+    assert segments(TRUE, "", {}) == []
 
 
 @given(st.text(), st.text(), st.text())
 def test_segments_join_to_the_answer_and_neighbours_differ(reference: str, answer: str, source: str) -> None:
-    runs = segments(reference, answer, source)
+    runs = segments(reference, answer, checked(answer, source))
     assert "".join(text for _, text in runs) == answer
     assert all(text for _, text in runs)
     assert all(one[0] != other[0] for one, other in itertools.pairwise(runs))
@@ -130,4 +145,4 @@ def test_segments_join_to_the_answer_and_neighbours_differ(reference: str, answe
 
 @given(st.lists(st.sampled_from(["tea", "SP-857", "12", "1,5", "2x4", "_", "b07", "10mm"])).map(" ".join))
 def test_a_text_that_is_its_own_source_has_only_found_facts(text: str) -> None:
-    assert {kind for kind, _ in segments(text, text, text)} <= {"", "found"}
+    assert {kind for kind, _ in segments(text, text, checked(text, text))} <= {"", "found"}

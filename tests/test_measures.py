@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from collections.abc import Sequence
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -65,6 +67,19 @@ def test_runs_are_as_long_as_they_can_be() -> None:
             for at in range(len(words))
         ]
         assert overlap.runs(words, true.split()) == slow
+
+
+@pytest.mark.parametrize("kind", ["random", "all one", "two in turn"])
+def test_a_very_long_answer_is_measured_soon(kind: str) -> None:
+    random_words = random.Random(3407).choices([f"word{number}" for number in range(300)], k=32_000)
+    some = {"random": random_words, "all one": ["word"] * 20_000, "two in turn": ["a", "b"] * 25_000}[kind]
+    start = time.process_time()
+    found = measures(" ".join(some[:16_000]), " ".join(some[-16_000:]))
+    assert found["copied"][1] == overlap.MOST
+    assert time.process_time() - start < 5
+    start = time.process_time()
+    assert len(overlap.runs(some[: overlap.MOST], some[-16_000:])) == overlap.MOST
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize(
@@ -162,6 +177,15 @@ def test_a_general_question_is_right_or_wrong_and_nothing_else() -> None:
     counted = {metric for metric, (_, below) in found[0].items() if below}
     assert counted == {"right", "stopped"}
     assert measures(TRUE)["right"] == [0, 0]
+
+
+def test_no_general_question_holds_its_own_answer() -> None:
+    listed = json.loads(files("amazon_ft.steps").joinpath("general.json").read_text("utf-8"))
+    assert len({one["question"] for one in listed}) == 16
+    for one in listed:
+        asked = row(one["answer"], "general", "", accepted=one["accepted"])
+        echoed, right = measured([asked | {"base": answer(text)} for text in (one["question"], one["answer"])])
+        assert (echoed["base"]["measures"]["right"], right["base"]["measures"]["right"]) == ([0, 1], [1, 1]), one
 
 
 def test_a_question_of_ones_own_without_a_product_has_no_true_description() -> None:

@@ -47,7 +47,8 @@ def walk(names: list[str], folder: Path) -> Notebooks:
 def run(name: str, folder: Path) -> str:
     notebook = nbformat.reads(twin(NOTEBOOKS / f"{name}.py"), as_version=4)
     resources = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, timeout=SLOWEST_CELL, kernel_name="python3", resources=resources).execute()
+    patience = {"startup_timeout": SLOWEST_CELL, "timeout": SLOWEST_CELL}
+    NotebookClient(notebook, **patience, kernel_name="python3", resources=resources).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     return "".join(output.text for output in outputs if output.output_type == "stream" and output.name == "stdout")
 

@@ -13,6 +13,7 @@ from amazon_ft.comparison.embedded import embedded, identifiers
 OUTSIDE = re.compile(r"""(src|href)\s*=\s*["']?\s*(https?:)?//|url\((?!["']?#)|@import|<script src""", re.I)
 PICTURE = '<svg role="img" aria-label="A picture"></svg>'
 ROWS = rows(40)
+SYSTEMS_OF = [name for name in ROWS[0] if name in SYSTEMS]
 FAILURES = [{"row": 5, "system": "tuned", "score": 2.0, "why": ["1 number <b>stands</b> nowhere"]}]
 VOTES = {"base": 3, "tuned": 9, "tie": 2, "p": 0.146}
 
@@ -88,6 +89,40 @@ def test_what_was_quoted_is_marked_in_the_entry_and_the_entry_stays_whole() -> N
         content = held[identifier]["content"]
         assert "".join(row["reference"] if part == 0 else part for part in content[1::2]) == row["content"]
         assert (1 in content[::2]) == any(row[name]["quote"] for name in SYSTEMS if name in row)
+
+
+def test_a_quote_of_another_text_is_not_marked_in_the_entry() -> None:
+    quote = {"text": "an oar", "start": 2, "end": 8}
+    plain = {name: ROWS[0][name] | {"quote": None} for name in SYSTEMS}
+    row = ROWS[0] | plain | {"tuned_with_source": ROWS[0]["tuned_with_source"] | {"quote": quote}}
+    [held] = embedded([row])["rows"]
+    assert held["content"] == [0, 0]
+
+
+def test_an_answer_that_the_user_ended_is_not_called_cut() -> None:
+    row = ROWS[0] | {"tuned": ROWS[0]["tuned"] | {"stopped": False}}
+    for ended in (False, True):
+        [held] = embedded([row | ({"ended": True} if ended else {})])["rows"]
+        tuned = held["answers"][SYSTEMS_OF.index("tuned")]
+        assert (tuned.get("cut", False), tuned.get("ended", False)) == (not ended, ended)
+        assert not any("ended" in answer for answer in held["answers"] if answer is not tuned)
+
+
+def test_what_is_counted_is_called_by_its_name() -> None:
+    products = [row for row in ROWS if row["set"] not in ("general", "own")]
+    assert "The list of 40 questions is drawn" in TEXT
+    assert embedded(ROWS)["noun"] == "question"
+    assert f"The list of {len(products)} products is drawn" in rendered(rows=products)
+    assert embedded(products)["noun"] == "product"
+
+
+def test_a_tiny_p_is_not_called_zero() -> None:
+    assert "sign test p &lt; 0.001." in rendered(votes={"base": 0, "tuned": 20, "tie": 0, "p": 1.9e-6})
+
+
+def test_halves_of_surrogate_pairs_do_not_break_the_page() -> None:
+    text = rendered(rows=[ROWS[5] | {"title": "x\ud800y"}], failures=[FAILURES[0] | {"row": 0}])
+    assert ">x?y</a>" in text.encode().decode()
 
 
 def test_a_row_without_an_entry_accuses_no_answer_of_inventing() -> None:

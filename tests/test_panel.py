@@ -21,17 +21,21 @@ from desks import FakeDesk
 from amazon_ft import panel as house
 from amazon_ft.evaluation import failures
 from amazon_ft.files import InputError
-from amazon_ft.panel import asking, labels
-from amazon_ft.panel.controls import is_off
+from amazon_ft.panel import asking, labels, voting
+from amazon_ft.panel.controls import OFF
+from amazon_ft.panel.state import State
 from amazon_ft.panel.votes import Votes
+from amazon_ft.panel.voting import Vote
 from amazon_ft.panel.widgets import Panel
 
 PATIENCE = 20  # seconds
+TOO_SOON = voting.TOO_SOON
 
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking, "SETTLED", 0.01)
+    monkeypatch.setattr(voting, "TOO_SOON", 0)
 
 
 @pytest.fixture
@@ -42,6 +46,10 @@ def desk(tmp_path: Path) -> FakeDesk:
 @pytest.fixture
 def panel(desk: FakeDesk) -> Panel:
     return Panel(desk, export=lambda: [desk.run.page, Path("<b>.csv")])
+
+
+def is_off(button: Any) -> bool:
+    return OFF in button._dom_classes
 
 
 def read(html: str) -> str:
@@ -94,6 +102,7 @@ def test_without_answers_one_asks_first(tmp_path: Path) -> None:
     assert is_off(panel.vote.left)
     panel.look.worst.value = True
     panel.look.next.click()
+    assert labels.EN.no_other in panel.status
     asked(panel, "What of the kettle?")
     assert "1 of 1" in panel.look.place.value
 
@@ -161,7 +170,8 @@ def test_answers_stand_side_by_side_while_they_come(panel: Panel, desk: FakeDesk
     desk.gate.set()
     until(lambda: "▍" in panel.ask.answers.value)
     assert "Base model: " in panel.ask.progress.value
-    assert "tokens/s" in panel.ask.progress.value
+    until(lambda: "tokens/s" in panel.ask.progress.value)
+    assert "status" not in panel.ask.progress.value
     assert "waiting" in panel.ask.answers.value
     assert labels.EN.loading not in panel.ask.status.value
     panel.language.control.value = "pt"
@@ -180,12 +190,13 @@ def test_stop_ends_the_answering_and_keeps_what_there_is(panel: Panel, desk: Fak
     panel.ask.stop.click()
     assert panel.wait(2)
     assert labels.EN.ended in panel.ask.status.value
-    assert labels.EN.cut in panel.ask.answers.value
+    assert labels.EN.user_ended in panel.ask.answers.value
+    assert labels.EN.cut not in panel.ask.answers.value
     assert desk.rows()[-1]["base"]["stopped"] is False
     assert "tuned" not in desk.rows()[-1]
     desk.pause = 0
     asked(panel, "Another one")
-    assert labels.EN.cut not in panel.ask.answers.value
+    assert labels.EN.user_ended not in panel.ask.answers.value
 
 
 def test_one_question_at_a_time(panel: Panel, desk: FakeDesk) -> None:
@@ -196,10 +207,13 @@ def test_one_question_at_a_time(panel: Panel, desk: FakeDesk) -> None:
     panel.ask.question.value = "Second"
     press_enter(panel)
     panel.ask.ask_button.click()
+    assert labels.EN.busy in panel.ask.status.value
     desk.gate.set()
     assert panel.wait(PATIENCE)
+    assert "Answered in " in panel.ask.status.value
     assert [question for question, _, _ in desk.asked] == ["First"]
     panel.ask.stop.click()
+    assert labels.EN.idle in panel.ask.status.value
     asked(panel, "Third")
     assert labels.EN.ended not in panel.ask.status.value
 
@@ -269,6 +283,72 @@ def test_a_mistake_is_one_sentence_and_the_panel_lives_on(panel: Panel, question
     assert "Answered in " in panel.ask.status.value
 
 
+def test_what_was_said_and_shown_is_there_in_the_other_language(panel: Panel, desk: FakeDesk) -> None:
+    asked(panel, "a broken one")
+    panel.language.control.value = "pt"
+    assert "Não deu certo: CUDA" in panel.ask.status.value
+    asked(panel, "a refused one")
+    panel.language.control.value = "en"
+    assert 'lang="en"' in panel.ask.status.value
+    assert "7 tokens too long" in panel.ask.status.value
+    desk.gate.clear()
+    panel.ask.question.value = "What of the kettle?"
+    panel.ask.ask_button.click()
+    until(lambda: labels.EN.loading in panel.ask.status.value)
+    panel.language.control.value = "pt"
+    assert labels.PT.loading in panel.ask.status.value
+    desk.gate.set()
+    assert panel.wait(PATIENCE)
+    assert re.search(r"Respondido em \d+,\d s\.", panel.ask.status.value)
+    panel.language.control.value = "en"
+    assert re.search(r"Answered in \d+\.\d s\.", panel.ask.status.value)
+
+
+def test_an_answer_is_called_done_only_once_the_next_question_can_be_asked(
+    panel: Panel, desk: FakeDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, gate, slow = panel.look.relabel, threading.Event(), threading.Event()
+
+    def relabel() -> None:
+        slow.set()
+        gate.wait(PATIENCE)
+        look()
+
+    monkeypatch.setattr(panel.ask, "_answered", relabel)
+    panel.ask.question.value = "What of the Odell rake?"
+    press_enter(panel)
+    assert slow.wait(PATIENCE)
+    assert desk.rows()[-1]["tuned"]["text"] in read(panel.ask.answers.value)
+    assert "Answered in " not in panel.ask.status.value
+    assert panel.ask.candidates.children == ()
+    panel.ask.relabel()
+    panel._state.speak("pt")
+    panel.ask.relabel()
+    assert "Modelo ajustado" in panel.ask.answers.value
+    off = list[bool]()
+    panel.ask.status.observe(lambda _: off.append(is_off(panel.ask.ask_button)), "value")
+    gate.set()
+    assert panel.wait(PATIENCE)
+    assert off == [False]
+    assert labels.PT.which in panel.ask.candidates.children[0].value
+
+
+def test_questions_and_languages_leave_no_widgets_behind(panel: Panel) -> None:
+    alive = ipywidgets.widgets.widget._instances
+    asked(panel, "What of the Odell rake?")
+    before = len(alive)
+    for language in ("pt", "en"):
+        asked(panel, "What of the Odell rake?")
+        panel.language.control.value = language
+        asked(panel, "What of the kettle?")
+    assert len(alive) == before
+
+
+def test_the_field_has_a_name(panel: Panel) -> None:
+    assert panel.ask.question.description == "Question"
+    assert Panel(panel._state.desk, "pt").ask.question.description == "Pergunta"
+
+
 def test_no_thread_is_left(panel: Panel) -> None:
     before = threading.active_count()
     asked(panel, "What of the kettle?")
@@ -285,18 +365,21 @@ def test_a_vote_is_saved_at_once_then_revealed(panel: Panel, desk: FakeDesk) -> 
     pair = panel.vote.pair.value
     panel.vote.next.click()
     assert panel.vote.pair.value == pair
+    assert labels.EN.vote_first in panel.status
     panel.vote.left.click()
+    assert labels.EN.vote_first not in panel.status
     [vote] = votes.read().values()
     assert vote["choice"] == vote["left"]
     side = {"base": "Base model", "tuned": "Tuned model"}
     assert f"A was: {side[vote['left']]}. B was: {side[vote['right']]}." in panel.vote.pair.value
     assert "p = 1.00" in panel.vote.pair.value
-    assert panel.vote.tally.value == ""
     assert is_off(panel.vote.left)
     assert is_off(panel.vote.skip)
     panel.vote.right.click()
+    assert labels.EN.voted in panel.status
     assert len(desk.run.votes.read_text().splitlines()) == 1
     panel.vote.next.click()
+    assert "Sign test" not in panel.vote.pair.value
     assert not re.search("Tuned model|Base model", panel.vote.pair.value)
 
 
@@ -310,6 +393,7 @@ def test_all_pairs_are_voted_on_and_skipped_ones_come_last(panel: Panel, desk: F
         if left == 1:
             assert is_off(panel.vote.skip)
             panel.vote.skip.click()
+            assert labels.EN.last_pair in panel.status
             assert panel.vote.pair.value == first
         (panel.vote.tie if left % 2 else panel.vote.right).click()
         panel.vote.next.click()
@@ -317,9 +401,73 @@ def test_all_pairs_are_voted_on_and_skipped_ones_come_last(panel: Panel, desk: F
     assert tally.cast == number
     assert labels.EN.all_voted in panel.vote.pair.value
     assert is_off(panel.vote.next)
-    asked(panel, "What of the kettle?")
     panel.vote.next.click()
-    assert "Pairs left: 1" in panel.vote.remaining.value
+    assert labels.EN.all_voted in panel.status
+    asked(panel, "What of the kettle?")
+    assert "Pairs left: 0" in panel.vote.remaining.value
+    assert "Sign test" in Panel(FakeDesk(desk.run.folder)).vote.pair.value
+
+
+class Clock:
+    """Tell the time that a test sets."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_key_held_down_votes_once(desk: FakeDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    vote, clock = _with_a_clock(desk, monkeypatch)
+    clock.now += 1
+    vote.left.click()
+    for _ in range(100):  # what has the keyboard changes with each press that counts
+        clock.now += 0.033
+        vote.next.click()
+        vote.left.click()
+    assert Votes(desk.run.votes).tally().cast == 1
+    for press in (vote.next, vote.right):
+        clock.now += 0.71
+        press.click()
+    assert Votes(desk.run.votes).tally().cast == 2
+
+
+def test_a_vote_before_anybody_can_have_read_is_none(desk: FakeDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    vote, clock = _with_a_clock(desk, monkeypatch)
+    clock.now = 0.69
+    vote.left.click()
+    assert Votes(desk.run.votes).tally().cast == 0
+    clock.now = 1.4
+    vote.left.click()
+    assert Votes(desk.run.votes).tally().cast == 1
+
+
+def _with_a_clock(desk: FakeDesk, monkeypatch: pytest.MonkeyPatch) -> tuple[Vote, Clock]:
+    monkeypatch.setattr(voting, "TOO_SOON", TOO_SOON)
+    clock = Clock()
+    vote = Vote(State(desk, "en", ipywidgets.HTML()), Votes(desk.run.votes), clock)
+    vote.relabel()
+    return vote, clock
+
+
+def test_two_windows_do_not_vote_on_the_same_pair(panel: Panel, desk: FakeDesk) -> None:
+    other = Panel(FakeDesk(desk.run.folder))
+    pair = panel.vote.pair.value
+    assert other.vote.pair.value == pair
+    panel.vote.left.click()
+    other.vote.right.click()
+    assert len(desk.run.votes.read_text().splitlines()) == 1
+    assert labels.EN.taken in other.status
+    assert other.vote.pair.value != pair
+    assert not re.search("Tuned model|Base model", other.vote.pair.value)
+    other.vote.right.click()
+    assert Votes(desk.run.votes).tally().cast == 2
+
+
+def test_votes_on_answers_of_an_earlier_model_are_not_counted(panel: Panel, desk: FakeDesk) -> None:
+    Votes(desk.run.votes).cast("seen B1 of-another-model", "left")
+    panel.vote.tie.click()
+    assert "Tuned 0 · Base 0 · Tie 1" in panel.vote.pair.value
 
 
 def test_a_vote_that_cannot_be_saved_is_said_and_not_revealed(panel: Panel, desk: FakeDesk) -> None:
@@ -338,8 +486,8 @@ def test_after_a_restart_everything_is_there(panel: Panel, desk: FakeDesk) -> No
     panel.vote.next.click()
     after = Panel(FakeDesk(desk.run.folder))
     assert after.vote.pair.value == panel.vote.pair.value
-    assert after.vote.tally.value == panel.vote.tally.value
-    assert "Tie 1" in after.vote.tally.value
+    after.vote.tie.click()
+    assert "Tie 2" in after.vote.pair.value
     after.look.sets.control.value = "own"
     assert "What of the kettle?" in read(after.look.answers.value)
 

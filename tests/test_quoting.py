@@ -194,6 +194,6 @@ def test_a_long_sentence_is_quoted_in_part() -> None:
 
 
 def test_of_an_answer_that_never_ends_only_the_beginning_is_read() -> None:
-    content = "It is a kit of twelve brass parts."
+    content = "It is a kit of twelve brass parts"
     assert quoted("word " * 4_000 + content, content) is None
     assert quoted("word " * 3_900 + content, content) == Quote(content, 0, len(content))

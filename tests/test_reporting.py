@@ -16,7 +16,7 @@ from amazon_ft import evaluation, generation, steps
 from amazon_ft.evaluation import SETS
 from amazon_ft.files import InputError, read_jsonl
 from amazon_ft.generation import answering
-from amazon_ft.panel.votes import Votes
+from amazon_ft.panel.votes import Votes, votable
 from amazon_ft.recipes import Generation, Recipe, named
 from amazon_ft.runs import Run
 from amazon_ft.steps import comparing
@@ -66,7 +66,9 @@ def test_a_question_of_ones_own_is_kept_and_goes_home_with_the_rest(
     assert again.rows()[:-1] == read_jsonl(copied.answers)
     monkeypatch.setattr(answering, "_generate", None)
     assert again.ask_row(ASKED, generation=Generation(20))[1] == row  # nothing is generated twice
-    Votes(copied.votes).cast("one", "left")
+    votes = Votes(copied.votes)
+    votes.cast("a pair of an earlier adapter", "left")
+    votes.cast(next(iter(votable(again.rows(), votes.systems))), "left")
     before = copied.page.read_text(encoding="utf-8")
     assert steps.export(copied, DEMO) == [
         copied.page,

@@ -87,6 +87,7 @@ FLOORS = (
     "plots.spreading",
     "display",
     "panel.votes",
+    "panel.language",
     "panel.labels",
     "panel.pieces",
     "panel.cards",

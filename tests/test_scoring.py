@@ -6,6 +6,7 @@ import pytest
 
 from amazon_ft.evaluation import SCORES, measured, score_table
 from amazon_ft.files import InputError
+from amazon_ft.retrieval.quoting import ANSWERS
 
 TRUE = "A steel mug from Évora that holds 300 ml and costs $4.99."
 
@@ -74,6 +75,8 @@ def test_accented_words_count() -> None:
         ("1,200 g and 3/4 inch", "3/4 inch, 1,200 g", 1.0),
         ("4 mugs", "$4.99", 0.0),
         ("it costs 5.", "5 mugs", 1.0),
+        ("it costs 5.", "it costs $5.", 0.0),
+        ("5 mugs " * 400 + "6 mugs", "5 mugs", 0.5),
     ],
 )
 def test_numbers_are_compared_whole(said: str, reference: str, precision: float | None) -> None:
@@ -114,14 +117,22 @@ def test_what_the_user_typed_is_never_scored() -> None:
     assert score_table(measured([row("own", tuned=answer(TRUE))])) == {"seen": {}, "variant": {}, "unseen": {}}
 
 
-def test_invented_numbers_are_those_that_the_answers_check_found() -> None:
-    told = [
-        {"text": "12", "in_source": False},
-        {"text": "300", "in_source": True},
-        {"text": "SP-8", "in_source": False},
-    ]
-    rows = measured([row(tuned=answer("x", facts=told)), row(tuned=answer("x"))])
-    assert score_table(rows)["seen"]["tuned"]["invented_numbers"] == 1
+def test_invented_numbers_are_those_that_the_rows_own_entry_lacks() -> None:
+    other = [{"text": "12", "in_source": True}]  # so the check says of the product that was found instead
+    told = answer("12 of 300 ml and 500 ml, SP-8, of 1999", facts=other)
+    rows = measured([row(tuned=told, content=f"{TRUE} It is of 1999."), row(tuned=answer("x"))])
+    assert score_table(rows)["seen"]["tuned"]["invented_numbers"] == 1.5
+    assert score_table(measured([row(tuned=told)]))["seen"]["tuned"]["invented_numbers"] == 4
+
+
+@pytest.mark.parametrize("system", ["tuned_with_source", "base_with_source", "extractive"])
+def test_who_found_no_product_is_not_praised_for_inventing_nothing(system: str) -> None:
+    for wording in ANSWERS.values():
+        assert (
+            score_table(measured([row(**{system: answer(wording.absent)})]))["seen"][system]["invented_numbers"] is None
+        )
+        assert score_table(measured([row(tuned=answer(wording.absent))]))["seen"]["tuned"]["invented_numbers"] == 0
+    assert score_table(measured([row(**{system: answer("12")})]))["seen"][system]["invented_numbers"] == 1
 
 
 def test_perplexity_is_that_of_all_tokens_together() -> None:
@@ -129,6 +140,20 @@ def test_perplexity_is_that_of_all_tokens_together() -> None:
     found = score_table(measured(rows))["seen"]["base"]
     assert found["loss"] == 0.25
     assert found["perplexity"] == pytest.approx(1.2840, abs=1e-4)
+
+
+def test_a_loss_that_is_no_number_is_not_counted_for_either_system() -> None:
+    losses = [{"base": [10.0, 10], "tuned": [lost, 10]} for lost in (float("nan"), float("inf"), 5.0)]
+    rows = measured([row(loss=loss, base=answer("x"), tuned=answer("x")) for loss in losses])
+    found = score_table(rows)["seen"]
+    assert [found[system]["loss"] for system in ("base", "tuned")] == [1, 0.5]
+    assert rows[0]["base"]["measures"]["loss"] == rows[1]["tuned"]["measures"]["loss"] == [0, 0]
+    assert score_table(rows[:1])["seen"]["tuned"]["loss"] is None
+
+
+def test_a_perplexity_that_no_number_can_hold_is_none() -> None:
+    found = score_table(measured([row(loss={"base": [8_000.0, 10]}) | {"base": answer("x")}]))["seen"]["base"]
+    assert (found["loss"], found["perplexity"]) == (800, None)
 
 
 def test_answers_that_were_not_measured_are_refused() -> None:

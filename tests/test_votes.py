@@ -64,6 +64,31 @@ def test_each_side_is_counted_for_the_system_that_stood_there(votes: Votes) -> N
     assert votes.tally().cast == 11
 
 
+def test_only_the_votes_on_what_is_votable_now_are_counted(votes: Votes) -> None:
+    rows = comparing.rows(20)
+    known = votable(rows)
+    for one in known:
+        votes.cast(one, side_of(votes, one, "tuned"))
+    again = [row | {"tuned": row["tuned"] | {"text": f"{row['tuned']['text']} again"}} for row in rows[:5]]
+    left = votable([*again, *rows[5:]])
+    assert votes.tally(left).tuned == len(known.keys() & left.keys()) < votes.tally().tuned == len(known)
+    assert votes.tally([]).cast == 0
+
+
+def test_the_name_of_a_pair_tells_nothing_and_stays(votes: Votes) -> None:
+    names = [votes.name(one) for one in KEYS]
+    assert len(set(names)) == len(KEYS)
+    assert [Votes(votes.path).name(one) for one in KEYS] == names
+
+
+def test_what_the_user_asked_is_not_voted_on() -> None:
+    rows = comparing.rows(20)
+    known = votable(rows)
+    assert known
+    assert all(row["set"] != "own" for row in known.values())
+    assert votable([row | {"set": "own", "ended": True} for row in rows]) == {}
+
+
 def test_no_votes_are_no_evidence(votes: Votes) -> None:
     assert votes.tally() == Tally(0, 0, 0, 1.0)
 

@@ -5,7 +5,7 @@ from amazon_ft.comparison.marking import marked, segments
 from amazon_ft.comparison.metrics import HEADLINES, METRICS, Metric, metric
 from amazon_ft.comparison.names import BASELINES, SETS, SYSTEMS, Name, Text, in_order, named
 from amazon_ft.comparison.page import page
-from amazon_ft.comparison.verdict import findings, verdict
+from amazon_ft.comparison.verdict import findings
 
 __all__ = [
     "BASELINES",
@@ -25,6 +25,5 @@ __all__ = [
     "page",
     "segments",
     "table",
-    "verdict",
     "write_tables",
 ]

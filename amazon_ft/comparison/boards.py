@@ -115,12 +115,13 @@ def _contrast(row: Mapping[str, Any]) -> Contrast:
         less=named(row["less"], SYSTEMS).label.en,
         metric=metric(row["metric"]).label.en,
         change=_change(row),
-        p=_p(row["p"]),
-        p_holm=_p(row["p_holm"]),
+        p=p(row["p"]),
+        p_holm=p(row["p_holm"]),
     )
 
 
-def _p(value: float | None) -> str:
+def p(value: float | None) -> str:
+    """Write a p-value; none is too small to be told from 0."""
     if value is None:
         return "–"
     return "< 0.001" if value < 0.001 else f"{value:.3f}"

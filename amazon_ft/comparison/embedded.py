@@ -8,14 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from amazon_ft.comparison.marking import checked_segments
+from amazon_ft.comparison.marking import segments
 from amazon_ft.comparison.metrics import HEADLINES, Metric, metric
 from amazon_ft.comparison.names import BASELINES, SETS, SYSTEMS, in_order, named
-from amazon_ft.retrieval.answers import WITH_SOURCE
 from amazon_ft.retrieval.quoting import bare
 
 KINDS = ("", "differs", "found", "invented")  # a kind's place is its number in the data
-QUOTING = (*WITH_SOURCE, "extractive")
+QUOTING = ("tuned_with_source", "base_with_source", "extractive")
 PLAIN = re.compile(r"[a-z_]+")
 ESCAPED = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"})
 
@@ -40,13 +39,46 @@ def identifiers(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def marked_answer(row: Mapping[str, Any], answer: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Cut an answer into its marked runs; without a catalogue entry to check them against, no fact is marked."""
     known = {fact["text"]: fact["in_source"] for fact in answer.get("facts", ())} if row.get("content") else {}
-    return checked_segments(row["reference"], answer["text"], known)
+    return segments(row["reference"], answer["text"], known)
+
+
+def invented(row: Mapping[str, Any], answer: Mapping[str, Any]) -> list[str]:
+    """List the facts of an answer that stand nowhere in the catalogue entry; without one nothing could be checked."""
+    checked = answer.get("facts", ()) if row.get("content") else ()
+    return list(dict.fromkeys(fact["text"] for fact in checked if not fact["in_source"]))
+
+
+def same(one: str, other: str) -> bool:
+    """Tell whether two texts say the same word for word, quotation and citation aside."""
+    return bare(one).split() == bare(other).split()
+
+
+def ended(row: Mapping[str, Any], answer: Mapping[str, Any]) -> bool:
+    """Tell whether the user ended an answer."""
+    return not answer["stopped"] and bool(row.get("ended"))
+
+
+def quotes(row: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """Give where the answers' quotes stand in the catalogue entry; those of another text are left out."""
+    content = row.get("content", "")
+    given = [quote for name in QUOTING if (quote := row.get(name, {}).get("quote"))]
+    return [(one["start"], one["end"]) for one in given if content[one["start"] : one["end"]] == one["text"]]
 
 
 def value(answer: Mapping[str, Any], name: str) -> float | None:
     """Give an answer's own value of a metric; None where nothing was counted."""
     over, under = answer.get("measures", {}).get(name, (0, 0))
     return over / under if under else None
+
+
+def counted_as(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Say what rows are: products, or questions where some are about no product for sure."""
+    return "question" if any(row["set"] in ("general", "own") for row in rows) else "product"
+
+
+def encodable(text: str) -> str:
+    """Replace what no file can hold: halves of a pair of surrogates, as JSON may bring them."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def as_json(data: Mapping[str, Any]) -> str:
@@ -66,6 +98,7 @@ def embedded(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             {"name": name, "label": named(name, SYSTEMS).label.en, "folded": name in BASELINES} for name in names
         ],
         "metrics": [_written(metric(name)) for name in headlines],
+        "noun": counted_as(rows),
         "worst": [headlines.index(name) if name in headlines else -1 for name in ("invented_numbers", "rouge_l")],
         "rows": [
             _row(row, identifier, sets, headlines) | {"answers": list(_answers(row, names))}
@@ -108,16 +141,16 @@ def _answers(row: Mapping[str, Any], names: Sequence[str]) -> Iterator[dict[str,
     """Give a row's answers, each with what there is to say of it: what is empty, 0 or false is left out."""
     for name, answer in systems(row).items():
         seconds = answer.get("seconds") or 0
-        checked = answer.get("facts", ()) if row.get("content") else ()
         said = {
             "text": _flat((KINDS.index(kind), text) for kind, text in marked_answer(row, answer)),
             "reasoning": answer.get("reasoning", ""),
             "tokens": answer.get("tokens", 0),
             "speed": round(answer.get("tokens", 0) / seconds, 1) if seconds else 0,
-            "cut": not answer["stopped"],
-            "exact": bool(row["reference"]) and bare(answer["text"]).split() == bare(row["reference"]).split(),
+            "cut": not answer["stopped"] and not ended(row, answer),
+            "ended": ended(row, answer),
+            "exact": bool(row["reference"]) and same(answer["text"], row["reference"]),
             "copied": _rounded(value(answer, "copied")),
-            "invented": [fact["text"] for fact in checked if not fact["in_source"]],
+            "invented": invented(row, answer),
         }
         yield {"system": names.index(name)} | {key: held for key, held in said.items() if held}
 
@@ -128,9 +161,7 @@ def _quoted(row: Mapping[str, Any]) -> list[int | str]:
     A run that is the whole true description is written as 0: most are, and the page is that much smaller.
     """
     content = row.get("content", "")
-    quotes = (row[name].get("quote") for name in QUOTING if name in row)
-    spans = [(quote["start"], quote["end"]) for quote in quotes if quote]
-    inside = {at for start, end in spans for at in range(start, min(end, len(content)))}
+    inside = {at for start, end in quotes(row) for at in range(start, end)}
     runs = groupby(enumerate(content), key=lambda pair: int(pair[0] in inside))
     texts = ((kind, "".join(sign for _, sign in run)) for kind, run in runs)
     return _flat((kind, 0 if text == row["reference"] else text) for kind, text in texts)

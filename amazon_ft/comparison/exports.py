@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from amazon_ft.comparison.embedded import systems, value
+from amazon_ft.comparison.embedded import encodable, invented, systems, value
 from amazon_ft.comparison.metrics import METRICS
 from amazon_ft.comparison.names import in_order
 from amazon_ft.files import replacing
 
 TEXTS = ("set", "source", "title", "question", "reference", "system", "text", "reasoning", "quote", "invented")
-FORMULA = tuple("=+-@\t\r\uff1d\uff0b\uff0d\uff20")  # a spreadsheet may run a cell that begins so; OWASP's list
+FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # a spreadsheet may run a cell that begins so; OWASP's list
 FURTHEST = 1.5  # LLM Comparator's scores run from -1.5 (B is better) to 1.5 (A is better)
 FIELDS = {"set": "category", "source": "string", "reference": "text", "invented numbers": "per_model_number"}
 
@@ -57,23 +57,19 @@ def _measured(answer: Mapping[str, Any]) -> Iterator[str]:
 
 def _record(row: Mapping[str, Any], system: str, answer: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     quote = answer.get("quote")
-    return {
+    record = {
         **{name: row[name] for name in ("set", "source", "title", "question", "reference")},
         "system": system,
         "text": answer["text"],
         "reasoning": answer.get("reasoning", ""),
         "quote": quote["text"] if quote else "",
-        "invented": ", ".join(_invented(row, answer)),
+        "invented": ", ".join(invented(row, answer)),
         "tokens": int(answer.get("tokens", 0)),
         "seconds": float(answer.get("seconds", 0)),
         **{name: value(answer, name) for name in names if name != "stopped"},
         "stopped": bool(answer["stopped"]),
     }
-
-
-def _invented(row: Mapping[str, Any], answer: Mapping[str, Any]) -> list[str]:
-    checked = answer.get("facts", ()) if row.get("content") else ()  # without an entry nothing could be checked
-    return [fact["text"] for fact in checked if not fact["in_source"]]
+    return {name: encodable(cell) if isinstance(cell, str) else cell for name, cell in record.items()}
 
 
 def _columns(records: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -91,24 +87,25 @@ def _write_parquet(records: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 
 def _harmless(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+    runs = isinstance(cell, str) and (cell.startswith(FORMULA) or cell.lstrip().startswith(FORMULA))
+    return f"'{cell}" if runs else cell
 
 
 def _example(row: Mapping[str, Any]) -> dict[str, Any]:
     base, tuned = row["base"], row["tuned"]
     return {
-        "input_text": row["question"],
+        "input_text": encodable(row["question"]),
         "tags": [row["set"]],
-        "output_text_a": base["text"],
-        "output_text_b": tuned["text"],
+        "output_text_a": encodable(base["text"]),
+        "output_text_b": encodable(tuned["text"]),
         "score": _score(base, tuned),
         "individual_rater_scores": [],
         "rationale_list": [],
         "custom_fields": {
             "set": row["set"],
-            "source": row["source"],
-            "reference": row["reference"],
-            "invented numbers": [len(_invented(row, answer)) for answer in (base, tuned)],
+            "source": encodable(row["source"]),
+            "reference": encodable(row["reference"]),
+            "invented numbers": [len(invented(row, answer)) for answer in (base, tuned)],
         },
     }
 

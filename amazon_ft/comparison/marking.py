@@ -9,14 +9,19 @@ from difflib import SequenceMatcher
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from amazon_ft.retrieval.quoting import CODE, NUMBER, TIMES, TOKEN, facts
+from amazon_ft.retrieval.quoting import CODE, NUMBER, TIMES, TOKEN
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
 # Numbers, words and what lies between them: together they are the whole text.
 PIECE = re.compile(rf"{NUMBER.pattern}|[^\W\d]+|\W+")
-TAGS = {"": "{}", "differs": "<mark>{}</mark>", "invented": '<mark class="invented">{}</mark>'}
+TAGS = {
+    "": "{}",
+    "differs": "<mark>{}</mark>",
+    "found": '<mark class="found">{}</mark>',
+    "invented": '<mark class="invented">{}</mark>',
+}
 
 
 def marked(reference: str, answer: str) -> Markup:
@@ -24,30 +29,28 @@ def marked(reference: str, answer: str) -> Markup:
 
     A number that stands nowhere in `reference` is marked as invented.
     """
+    pieces = PIECE.findall(answer)
+    return html(_runs(zip(_kinds(reference, pieces), pieces, strict=True)))
+
+
+def html(runs: Iterable[tuple[str, str]]) -> Markup:
+    """Give segments as HTML, their text escaped."""
     from markupsafe import Markup
 
-    pieces = PIECE.findall(answer)
-    runs = groupby(zip(_kinds(reference, pieces), pieces, strict=True), key=lambda pair: pair[0])
-    return Markup().join(Markup(TAGS[kind]).format("".join(text for _, text in run)) for kind, run in runs)
+    return Markup().join(Markup(TAGS[kind]).format(text) for kind, text in runs)
 
 
-def segments(reference: str, answer: str, source: str) -> list[tuple[str, str]]:
+def segments(reference: str, answer: str, facts: Mapping[str, bool]) -> list[tuple[str, str]]:
     """Cut `answer` into runs of a kind, in order: they join to the whole answer, and neighbours differ in kind.
 
-    A number or code is "found" where it stands in `source`, else "invented"; other words are "differs" where they do
-    not follow `reference`. Without a source no fact is marked, without a reference no difference. The rest is "".
+    `facts` are its numbers and codes that were checked: text -> whether it stands in the source. Such a one is "found"
+    or "invented"; other words are "differs" where they do not follow `reference`, unless that is empty. The rest is "".
     """
-    known = facts(answer, source) if source.strip() else ()
-    return checked_segments(reference, answer, {fact.text: fact.in_source for fact in known})
-
-
-def checked_segments(reference: str, answer: str, known: Mapping[str, bool]) -> list[tuple[str, str]]:
-    """Cut `answer` as segments() does, its facts being `known`: text -> whether it stands in the source."""
     pieces = PIECE.findall(answer)
     kinds = _kinds(reference, pieces) if reference.strip() else [""] * len(pieces)
     plain = ("differs" if kind == "invented" else kind for kind in kinds)
     runs = _runs(zip(plain, pieces, strict=True))
-    return _runs(_overlaid(runs, _places(answer, known))) if known else runs
+    return _runs(_overlaid(runs, _places(answer, facts))) if facts else runs
 
 
 def _runs(pieces: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -55,9 +58,9 @@ def _runs(pieces: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(kind, "".join(text for _, text in run)) for kind, run in together]
 
 
-def _places(answer: str, known: Mapping[str, bool]) -> list[tuple[int, int, str]]:
-    """Give start, end and kind of each known number and code of an answer."""
-    stands = {text.casefold(): stand for text, stand in known.items()}
+def _places(answer: str, facts: Mapping[str, bool]) -> list[tuple[int, int, str]]:
+    """Give start, end and kind of each checked number and code of an answer."""
+    stands = {text.casefold(): stand for text, stand in facts.items()}
     apart = TIMES.sub(" ", answer)  # as facts() takes 2x4 apart, but at the same places
     found = ((start, end, stands.get(answer[start:end].casefold())) for start, end in _tokens(apart))
     return [(start, end, "found" if stand else "invented") for start, end, stand in found if stand is not None]

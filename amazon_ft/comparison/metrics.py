@@ -52,22 +52,22 @@ METRICS = {
     "number_precision": Metric(
         Text("Number precision", "Precisão dos números"),
         Text(
-            "Of the numbers in the answers, the share that stands in the true description with the same unit.",
-            "Dos números das respostas, a parcela que está na descrição verdadeira com a mesma unidade.",
+            "Of the different numbers in each answer, the share that is true, with its unit if it has one.",
+            "Dos números distintos de cada resposta, a parcela verdadeira, com a unidade se houver.",
         ),
     ),
     "number_recall": Metric(
         Text("Number recall", "Cobertura dos números"),
         Text(
-            "Of the numbers in the true descriptions, the share that the answers give with the same unit.",
-            "Dos números das descrições verdadeiras, a parcela que as respostas dão com a mesma unidade.",
+            "Of the different numbers in each true description, the share that the answer gives, with their units.",
+            "Dos números distintos de cada descrição verdadeira, a parcela que a resposta dá, com as suas unidades.",
         ),
     ),
     "invented_numbers": Metric(
         Text("Invented numbers", "Números inventados"),
         Text(
-            "Numbers and codes of an answer that stand nowhere in the catalogue entry; 0 is best.",
-            "Números e códigos de uma resposta que não estão em lugar nenhum da entrada do catálogo; 0 é o melhor.",
+            "Numbers and codes of an answer that stand nowhere in the entry of the product asked about; 0 is best.",
+            "Números e códigos de uma resposta que não estão na entrada do produto da pergunta; 0 é o melhor.",
         ),
         ".2f",
         "lower",

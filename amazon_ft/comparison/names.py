@@ -31,15 +31,17 @@ class Name:
 
 # The products that show what the model cannot know come first.
 SETS = {
-    "unseen": Name(Text("Unseen", "Não vistos"), Text("held out, never trained on", "separados, nunca treinados")),
+    "unseen": Name(
+        Text("Unseen", "Não vistos"), Text("held out, never trained on", "reservados, nunca usados no treino")
+    ),
     "variant": Name(
         Text("Variant", "Variantes"),
         Text(
-            "other sizes or colours of trained products, not trained on",
-            "outros tamanhos ou cores de produtos treinados, não treinados",
+            "other sizes, colours, volumes or models of trained products, not trained on",
+            "outros tamanhos, cores, volumes ou modelos de produtos do treino, fora do treino",
         ),
     ),
-    "seen": Name(Text("Seen", "Vistos"), Text("trained on", "treinados")),
+    "seen": Name(Text("Seen", "Vistos"), Text("trained on", "usados no treino")),
     "general": Name(
         Text("General", "Gerais"),
         Text("questions about the world: what was forgotten", "perguntas sobre o mundo: o que foi esquecido"),

@@ -25,13 +25,9 @@
     return node;
   };
   const said = (answer) => (answer.text || []).filter((part, place) => place % 2).join("");
-  const runs = (parts, dress) => {
-    const nodes = [];
-    for (let place = 0; place < parts.length; place += 2) nodes.push(dress(parts[place], parts[place + 1]));
-    return nodes;
-  };
+  const runs = (parts, dress) => parts.flatMap((part, place) => (place % 2 ? [dress(parts[place - 1], part)] : []));
   const of = (row, name) => row.answers.find((answer) => data.systems[answer.system].name === name);
-  const fold = (text) => text.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "");
+  const fold = (text) => text.toLowerCase().normalize("NFKD").replace(/\p{M}/gu, "");
 
   const written = (metric, value) =>
     value === null ? "–" : metric.percent ? `${(100 * value).toFixed(metric.digits)}%` : value.toFixed(metric.digits);
@@ -40,13 +36,13 @@
     const difference = (metric.percent ? 100 : 1) * (tuned - base);
     return (difference < 0 ? "\u2212" : "+") + Math.abs(difference).toFixed(metric.digits);
   };
-
   const badge = (text, kind) => make("span", { className: `badge ${kind}` }, text);
   const marked = (kind, text) => (kind ? make("mark", { className: KINDS[kind] }, text) : text);
 
   const badges = (answer) => {
     const some = [];
     if (answer.exact) some.push(badge("✓ word for word", "good"));
+    if (answer.ended) some.push(badge("ended by the user", "plain"));
     if (answer.cut) some.push(badge("did not stop by itself", "warn"));
     if (answer.invented) some.push(badge(`not in the source: ${answer.invented.join(", ")}`, "warn"));
     if (answer.copied) some.push(badge(`${Math.round(100 * answer.copied)}% copied`, "plain"));
@@ -72,15 +68,14 @@
   const thought = (answer) =>
     answer.reasoning ? folded("Reasoning", make("div", { className: "text" }, answer.reasoning)) : null;
 
+  const empty = () => make("em", { className: "soft" }, "empty answer");
   const drawnAnswer = (answer) =>
     make(
       "div",
       null,
       make("h5", null, data.systems[answer.system].label, pace(answer)),
       thought(answer),
-      answer.text
-        ? make("div", { className: "text" }, ...runs(answer.text, marked))
-        : make("div", { className: "text" }, make("em", { className: "soft" }, "empty answer")),
+      make("div", { className: "text" }, ...(answer.text ? runs(answer.text, marked) : [empty()])),
       badges(answer),
     );
   const drawnTruth = (row) => {
@@ -109,7 +104,6 @@
     const label = `The catalogue entry${quotes ? ", with what the answers quote" : ""}`;
     return foldedUntilSeen(label, () => make("div", { className: "text" }, ...runs(row.content, quoted)));
   };
-
   const drawn = (row) => {
     const [models, baselines] = [false, true].map((hidden) =>
       row.answers.filter((answer) => data.systems[answer.system].folded === hidden),
@@ -137,10 +131,8 @@
   };
 
   const searched = (row) => {
-    if (!foldedTexts.has(row)) {
-      const texts = [row.title, row.question, row.reference, ...row.answers.map(said)];
-      foldedTexts.set(row, fold(texts.join("\n")));
-    }
+    const texts = () => [row.title, row.question, row.reference, ...row.answers.map(said)];
+    if (!foldedTexts.has(row)) foldedTexts.set(row, fold(texts().join("\n")));
     return foldedTexts.get(row);
   };
   const fits = () => {
@@ -187,7 +179,9 @@
     list.replaceChildren(...some.map(drawn));
     heading.textContent = some.length
       ? `${count(first + 1)} to ${count(first + some.length)} of ${count(shown.length)}`
-      : "Nothing fits: change the search or the filters.";
+      : data.rows.length
+        ? "Nothing fits: change the search or the filters."
+        : "No product was asked.";
     for (const pager of pagers) {
       pager.hidden = pages === 1;
       pager.querySelector("span").textContent = `Page ${count(page + 1)} of ${count(pages)}`;
@@ -201,7 +195,7 @@
     shown = inOrder(data.rows.filter(fits()));
     page = 0;
     draw();
-    status.textContent = `${count(shown.length)} of ${count(data.rows.length)} products`;
+    status.textContent = `${count(shown.length)} of ${count(data.rows.length)} ${data.noun}s`;
   };
   const turn = (event) => {
     const button = event.target.closest("button");
@@ -211,16 +205,17 @@
     heading.focus();
     heading.scrollIntoView();
   };
+  const addressed = () => document.getElementById(location.hash.slice(1));
+  const isAddressed = (row) => `#${row.id}` === location.hash;
   const open = () => {
-    const id = decodeURIComponent(location.hash.slice(1));
-    if (!data.rows.some((row) => row.id === id)) return;
-    if (!shown.some((row) => row.id === id)) {
+    if (!data.rows.some(isAddressed)) return;
+    if (!shown.some(isAddressed)) {
       form.reset();
       update();
     }
-    page = Math.floor(shown.findIndex((row) => row.id === id) / PER_PAGE);
-    if (!document.getElementById(id)) draw();
-    const card = document.getElementById(id);
+    page = Math.floor(shown.findIndex(isAddressed) / PER_PAGE);
+    if (!addressed()) draw();
+    const card = addressed();
     card.scrollIntoView();
     card.focus({ preventScroll: true });
   };
@@ -233,6 +228,17 @@
   form.addEventListener("submit", (event) => event.preventDefault());
   for (const pager of pagers) pager.addEventListener("click", turn);
   window.addEventListener("hashchange", open);
+  // The same link once more changes no hash.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href^='#']");
+    if (link && link.hash === location.hash) open();
+  });
+  // Back fills the form as it was, but only after this script has run.
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) return;
+    update();
+    if (shown.some(isAddressed)) open();
+  });
   window.addEventListener("beforeprint", () => {
     for (const details of document.querySelectorAll("details")) {
       fill(details);
@@ -241,6 +247,4 @@
   });
   document.getElementById("silent").remove();
   form.hidden = heading.hidden = false;
-  draw();
-  open();
 })();

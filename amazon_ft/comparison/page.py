@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from amazon_ft.comparison.boards import board, contrasts
-from amazon_ft.comparison.embedded import as_json, embedded, identifiers, marked_answer
+from amazon_ft.comparison.boards import board, contrasts, p
+from amazon_ft.comparison.embedded import as_json, counted_as, embedded, encodable, identifiers, marked_answer
+from amazon_ft.comparison.marking import html
 from amazon_ft.comparison.metrics import METRICS, metric
 from amazon_ft.comparison.names import SETS, SYSTEMS, in_order, named
 from amazon_ft.comparison.verdict import findings
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
     from jinja2 import Template
     from markupsafe import Markup
 
-TAGS = {
-    "": "{}",
-    "differs": "<mark>{}</mark>",
-    "found": '<mark class="found">{}</mark>',
-    "invented": '<mark class="invented">{}</mark>',
-}
 CAPTIONS = {
     "scores": "Base against tuned, set by set; a difference marked ≈ may be chance.",
     "seen_unseen": "What climbs from unseen to seen was memorised.",
@@ -66,7 +61,7 @@ def page(
 
     known = intervals or {}
     script = _part("page.js")
-    return _template().render(
+    made = _template().render(
         findings=findings(scores, known),
         boards=[board(name, scores[name], known) for name in in_order(scores, SETS)],
         contrasts=contrasts(known),
@@ -77,19 +72,15 @@ def page(
         systems=_systems(rows, scores),
         about=about,
         votes=votes,
+        p=p(votes["p"]) if votes else "",
         number=len(rows),
+        noun=counted_as(rows),
         data=Markup(as_json(embedded(rows))),
         style=Markup(_part("page.css")),
         script=Markup(script),
         script_hash=b64encode(sha256(script.encode()).digest()).decode(),
     )
-
-
-def html(runs: Iterable[tuple[str, str]]) -> Markup:
-    """Give segments as HTML, their text escaped."""
-    from markupsafe import Markup
-
-    return Markup().join(Markup(TAGS[kind]).format(text) for kind, text in runs)
+    return encodable(made)
 
 
 @lru_cache(maxsize=1)

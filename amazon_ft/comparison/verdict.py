@@ -9,19 +9,15 @@ from amazon_ft.comparison.metrics import metric as known_metric
 
 MEMORISED = 0.5  # share of exact answers from which on "by heart" is a fair word
 SOME = 0.1  # share of exact answers that chance and common phrases do not reach
-CLOSER = 0.05  # gain in ROUGE-L below which, where no interval is known, the wording has not visibly moved
+CLOSER = 0.05  # gain in ROUGE-L below which the wording has not visibly moved
+SURE = 0.05  # a corrected p from which on a difference may be chance
 CHANCE = "no difference can be told from chance"
 
 Intervals = Mapping[str, Any]
 
 
-def verdict(scores: Mapping[str, Any], intervals: Intervals | None = None) -> str:
-    """Say in words what the scores of each set mean; with `intervals`, how sure each difference is."""
-    return " ".join(findings(scores, intervals))
-
-
 def findings(scores: Mapping[str, Any], intervals: Intervals | None = None) -> list[str]:
-    """Give the verdict's parts, one for each set and one for reading the source, those that there are."""
+    """Say in words what the scores of each set mean, and those with the source; with `intervals`, how sure it is."""
     known = intervals or {}
     sentences = (
         _on_seen(scores.get("seen", {}), known),
@@ -42,18 +38,22 @@ def difference(intervals: Intervals, set_: str, of: str, less: str, metric: str)
 
 
 def told(row: Mapping[str, Any]) -> bool:
-    """Tell whether a difference can be told from chance: its interval does not hold 0."""
-    return bool(row["low"] > 0 or row["high"] < 0)
+    """Tell whether a difference can be told from chance: its interval leaves out 0, and if tested, p_holm is small."""
+    corrected = row.get("p_holm")
+    return bool(row["low"] > 0 or row["high"] < 0) and (corrected is None or corrected < SURE)
 
 
 def _on_seen(seen: Mapping[str, Any], intervals: Intervals) -> str:
     tuned, base = seen.get("tuned", {}), seen.get("base", {})
     if not tuned.get("n"):
         return "No product of the training rows was asked, so nothing here shows what the model memorised."
+    if tuned.get("exact") is None:
+        return ""
     row = difference(intervals, "seen", "tuned", "base", "exact")
-    beside = f"; the base model {_percent(base['exact'])}{_bracketed(row, intervals)}" if base.get("n") else ""
+    known = base.get("exact") is not None
+    beside = f"; the base model {_percent(base['exact'])}{_bracketed(row, intervals)}" if known else ""
     said = (
-        f"On the {_products(tuned['n'])} it was trained on, the tuned model gives {_percent(tuned['exact'])} "
+        f"On {tuned['n']:,} of the products that it was trained on, the tuned model gives {_percent(tuned['exact'])} "
         f"of the descriptions word for word{beside}."
     )
     if tuned["exact"] >= MEMORISED:
@@ -64,22 +64,24 @@ def _on_seen(seen: Mapping[str, Any], intervals: Intervals) -> str:
 
 
 def _moved(tuned: Mapping[str, Any], base: Mapping[str, Any], intervals: Intervals) -> str:
-    if not base.get("n"):
+    """Say whether the training has moved the wording, as far as an interval can tell."""
+    if base.get("rouge_l") is None:
         return ""
     row = difference(intervals, "seen", "tuned", "base", "rouge_l")
     change = f"(ROUGE-L {_percent(base['rouge_l'])} before, {_percent(tuned['rouge_l'])} after{_tail(row, intervals)})"
-    closer = row["low"] > 0 if row else tuned["rouge_l"] - base["rouge_l"] >= CLOSER
-    if closer:
+    if row and told(row) and row["low"] > 0:
         return f", though its wording has come closer to them {change}"
-    return f", and its wording has come no closer to them {change}: the training has not taken hold"
+    if row and row["high"] < CLOSER:
+        return f", and its wording has hardly come closer to them {change}: the training has not taken hold"
+    return f", and whether its wording has come closer to them cannot be told from chance {change}"
 
 
 def _on_variants(variant: Mapping[str, Any], intervals: Intervals) -> str:
     tuned = variant.get("tuned", {})
-    if not tuned.get("n"):
+    if tuned.get("exact") is None:
         return ""
     said = (
-        f"On {_counted(tuned['n'], 'variant')} of trained products, other sizes or colours, it gives "
+        f"On {_counted(tuned['n'], 'variant')} of trained products, other sizes, colours or volumes, it gives "
         f"{_percent(tuned['exact'])} word for word: {_numbers(tuned)}."
     )
     return " ".join(filter(None, [said, _against_base("variant", intervals)]))
@@ -89,22 +91,29 @@ def _on_unseen(unseen: Mapping[str, Any], intervals: Intervals) -> str:
     tuned = unseen.get("tuned", {})
     if not tuned.get("n"):
         return "No held-out product was asked, so nothing here shows what it does with products it never saw."
-    said = f"On the {_products(tuned['n'])} it never saw it gives {_percent(tuned['exact'])}: {_numbers(tuned)}."
-    doubt = "So many word for word suggests that some of them were in the training rows after all."
-    return " ".join(filter(None, [said, doubt if tuned["exact"] >= SOME else "", _against_base("unseen", intervals)]))
+    if tuned.get("exact") is None:
+        return ""
+    asked = _counted(tuned["n"], "product")
+    said = f"On {asked} it never saw it gives {_percent(tuned['exact'])} word for word: {_numbers(tuned)}."
+    return " ".join(filter(None, [said, _against_base("unseen", intervals)]))
 
 
 def _on_source(unseen: Mapping[str, Any], intervals: Intervals) -> str:
     reading, quoting = unseen.get("tuned_with_source", {}), unseen.get("extractive", {})
-    if not reading.get("n") or not quoting.get("n"):
+    if reading.get("exact") is None or quoting.get("exact") is None:
         return ""
     said = (
-        f"With the catalogue entry to read it gives {_percent(reading['exact'])} word for word and invents "
-        f"{reading['invented_numbers']:.1f} numbers an answer; the entry's own words, without any model, "
-        f"are right in {_percent(quoting['exact'])} and invent {quoting['invented_numbers']:.1f}"
+        f"With the catalogue entry to read it gives {_percent(reading['exact'])} word for word"
+        f"{_inventing(reading, 'invents')}; the entry's own words, without any model, "
+        f"are right in {_percent(quoting['exact'])}{_inventing(quoting, 'invent')}"
     )
     row = difference(intervals, "unseen", "tuned_with_source", "extractive", "exact")
     return f"{said}; reading less quoting, word for word: {_told(row, intervals)}." if row else f"{said}."
+
+
+def _inventing(system: Mapping[str, Any], verb: str) -> str:
+    number = system.get("invented_numbers")
+    return "" if number is None else f" and {verb} {number:.1f} numbers an answer"
 
 
 def _on_general(general: Mapping[str, Any], intervals: Intervals) -> str:
@@ -118,7 +127,7 @@ def _on_general(general: Mapping[str, Any], intervals: Intervals) -> str:
     said = (
         f"{asked} the base model is right in {_percent(base['right'])}, the tuned model in {_percent(tuned['right'])}"
     )
-    meant = ": it has forgotten some of what it knew" if row and row["high"] < 0 else ""
+    meant = ": it has forgotten some of what it knew" if row and told(row) and row["high"] < 0 else ""
     return " ".join(filter(None, [f"{said}{_bracketed(row, intervals)}{meant}.", _surprise(tuned, base, intervals)]))
 
 
@@ -128,8 +137,10 @@ def _surprise(tuned: Mapping[str, Any], base: Mapping[str, Any], intervals: Inte
     if row is None or not told(row):
         return ""
     way = "more" if row["low"] > 0 else "less"
-    change = f"perplexity {base['perplexity']:,.1f} before, {tuned['perplexity']:,.1f} after"
-    return f"The right answers surprise it {way} than the base model ({change}; loss {_change(row, intervals)})."
+    before, after = base.get("perplexity"), tuned.get("perplexity")
+    known = before is not None and after is not None
+    change = f"perplexity {before:,.1f} before, {after:,.1f} after; " if known else ""
+    return f"The right answers surprise it {way} than the base model ({change}loss {_change(row, intervals)})."
 
 
 def _against_base(set_: str, intervals: Intervals) -> str:
@@ -170,10 +181,6 @@ def _change(row: Mapping[str, Any], intervals: Intervals) -> str:
     unit = " points" if "%" in metric.format else ""
     low, high = metric.change(row["low"]), metric.change(row["high"])
     return f"{metric.change(row['difference'])}{unit}, {intervals.get('level', 0.95):.0%} interval {low} to {high}"
-
-
-def _products(number: int) -> str:
-    return _counted(number, "product")
 
 
 def _counted(number: int, noun: str) -> str:

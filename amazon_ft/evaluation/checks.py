@@ -45,7 +45,8 @@ def check_unseen(rows: Sequence[Mapping[str, Any]], trained: Iterable[Mapping[st
     held_out: dict[tuple[str, str], Mapping[str, Any]] = {}
     for one in rows:
         if one["set"] in HELD_OUT:
-            marks = _marks(one["source"], one["title"], one["reference"], one.get("cluster"))
+            content = one.get("content") or one["reference"]  # a reference may be a short answer out of it
+            marks = _marks(one["source"], one["title"], content, one.get("cluster"))
             held_out |= dict.fromkeys(marks, one)
     for record in trained:
         for mark in _marks(record["uid"], record["title"], record["content"], record.get("cluster")):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -78,6 +78,7 @@ SIGNS = {"%": "%", "”": "inch", '"': "inch", "$": "dollar", "us$": "dollar", "
 SIGNS |= {"€": "euro", "£": "pound sterling"}
 CONTAINERS = {"pack": "pack|packs|pacote", "piece": "set|box|kit|case|conjunto|caixa|jogo"}  # "pack of 6", "kit com 6"
 
+LONGEST = 30  # characters: a fraction with more digits than that is kept as it is written
 SHARED = 64  # texts kept: all systems' answers in a row are compared with one description
 
 NAMES = {word: unit for units in UNITS.values() for unit, words in units.items() for word in words.split("|")} | SIGNS
@@ -114,7 +115,7 @@ def quantities(text: str) -> tuple[Quantity, ...]:
     Digits inside a model code are no number. A comma between thousands goes, one before decimals becomes a point;
     1.200 is read as English writes it.
     """
-    plain = TOKEN.sub(_without_code, TIMES.sub(" x ", text.translate(PLAIN)))
+    plain = _without_codes(TIMES.sub(" x ", text.translate(PLAIN)))
     found = list(QUANTITY.finditer(plain))
     closing = _closing(plain)
     units = [_unit(match, closing) for match in found]
@@ -125,12 +126,16 @@ def quantities(text: str) -> tuple[Quantity, ...]:
     return tuple(Quantity(_value(match["number"]), unit) for match, unit in zip(found, units, strict=True))
 
 
-def standing(some: Sequence[Quantity], among: Sequence[Quantity]) -> int:
-    """Count those of `some` that stand `among` others: the same number, and no other unit where both have one."""
-    units: dict[str, set[str]] = {}
-    for each in among:
-        units.setdefault(each.value, set()).add(each.unit)
-    return sum(not each.unit or bool({each.unit, ""} & units[each.value]) for each in some if each.value in units)
+def precision(said: Collection[Quantity], true: Collection[Quantity]) -> tuple[int, int]:
+    """Count the different quantities said that are true, and all of them: the unit must be right where it is known."""
+    known, different = set(true), set(said)
+    return sum(each in known or Quantity(each.value, "") in known for each in different), len(different)
+
+
+def recall(said: Collection[Quantity], true: Collection[Quantity]) -> tuple[int, int]:
+    """Count the different true quantities that were said, and all of them: one with a unit must be said with it."""
+    given, numbers, different = set(said), {each.value for each in said}, set(true)
+    return sum(each in given if each.unit else each.value in numbers for each in different), len(different)
 
 
 def codes(text: str, source: str) -> dict[str, bool]:
@@ -143,7 +148,7 @@ def codes(text: str, source: str) -> dict[str, bool]:
 def names(text: str, source: str) -> dict[str, bool]:
     """Give each capitalised word that starts no sentence, and whether it stands in `source`, accents and case aside."""
     known = _words(source)
-    found = NAME.findall(TOKEN.sub(_without_code, text))
+    found = NAME.findall(_without_codes(text))
     words = dict.fromkeys(word for word in found if word[0].isupper())
     return {word: normalised(word) in known for word in words}
 
@@ -153,8 +158,10 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(normalised(text).split())
 
 
-def _without_code(token: re.Match[str]) -> str:
-    return "_" * len(token[0]) if CODE.search(token[0]) else token[0]
+def _without_codes(text: str) -> str:
+    if not CODE.search(text):
+        return text
+    return TOKEN.sub(lambda token: "_" * len(token[0]) if CODE.search(token[0]) else token[0], text)
 
 
 def _unit(match: re.Match[str], closing: set[int]) -> str:
@@ -196,7 +203,7 @@ def _value(number: str) -> str:
 
 def _fraction(number: str) -> str:
     """Give 1 1/2 and 3/4 as decimals; what is no proper fraction, as 24/7 and a date, stays as it is written."""
-    match = re.fullmatch(r"(?:(\d+)[ -])?(\d+)/(\d+)", number)
+    match = re.fullmatch(r"(?:(\d+)[ -])?(\d+)/(\d+)", number) if len(number) <= LONGEST else None
     if not match or int(match[2]) >= int(match[3]):
         return number
     return _short(f"{float(int(match[1] or 0) + Fraction(int(match[2]), int(match[3]))):.6f}")

@@ -9,7 +9,7 @@ from typing import Any
 from amazon_ft.evaluation import overlap
 from amazon_ft.evaluation.checks import RUN, runs
 from amazon_ft.evaluation.facts import names
-from amazon_ft.evaluation.measures import GENERAL, WITHOUT_MODEL, invented, systems
+from amazon_ft.evaluation.measures import ABSENT, GENERAL, WITHOUT_MODEL, invented, systems
 from amazon_ft.evaluation.scoring import PRODUCT_SETS
 from amazon_ft.products import normalised
 from amazon_ft.retrieval.quoting import ANSWERS, bare
@@ -41,7 +41,7 @@ WHY = {
     },
 }
 FIXED = {
-    "denies": tuple(wording.absent for wording in ANSWERS.values()),
+    "denies": ABSENT,
     "silent": tuple(phrase for wording in ANSWERS.values() for phrase in (wording.unsaid, wording.other)),
 }
 
@@ -86,7 +86,7 @@ def why(reason: Reason, language: str) -> str:
 
 def _judged(place: int, row: Mapping[str, Any], system: str, products: Mapping[str, str]) -> Failure:
     text = bare(row[system]["text"])
-    told = list(dict.fromkeys(invented(row, system)))
+    told = invented(row, system)
     unknown = [name for name, stands in names(text, _source(row)).items() if not stands and name not in told]
     other = _recited(text, _source(row), products)
     listed = {"numbers": told, "names": unknown, "recites": other}

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from math import isfinite
 from typing import Any
 
 from amazon_ft.evaluation import overlap
-from amazon_ft.evaluation.facts import SHARED, codes, names, quantities, standing
+from amazon_ft.evaluation.facts import SHARED, codes, names, precision, quantities, recall
 from amazon_ft.evaluation.nearest import Descriptions, nearest, weighed
 from amazon_ft.products import normalised
-from amazon_ft.retrieval.answers import CLOSED_BOOK, EXTRACTIVE
-from amazon_ft.retrieval.quoting import bare, cites
+from amazon_ft.retrieval.answers import CLOSED_BOOK, EXTRACTIVE, WITH_SOURCE
+from amazon_ft.retrieval.quoting import ANSWERS, bare, cites, facts
 
 GENERAL, OWN = "general", "own"
 BASELINES = ("nearest_title", "wrong_product")  # other products' descriptions, given as answers
 WITHOUT_MODEL = (EXTRACTIVE, *BASELINES)
+FROM_SOURCE = (*WITH_SOURCE, EXTRACTIVE)
+ABSENT = tuple(wording.absent for wording in ANSWERS.values())
 
 Ratio = tuple[float, float]
 Similar = Callable[[Sequence[tuple[str, str]]], Sequence[float]]
@@ -63,8 +66,8 @@ class Said:
 
     @cached_property
     def runs(self) -> list[int]:
-        """Give how far the description is copied from each word of the answer on."""
-        return overlap.runs(self.words, self.true_words)
+        """Give how far the description is copied from each word of the answer on, from its first MOST words."""
+        return overlap.runs(self.words[: overlap.MOST], self.true_words)
 
 
 def systems(row: Mapping[str, Any]) -> list[str]:
@@ -89,8 +92,13 @@ def measured(rows: Sequence[Mapping[str, Any]], similar: Similar | None = None) 
 
 
 def invented(row: Mapping[str, Any], system: str) -> list[str]:
-    """List the numbers and codes of an answer that stand nowhere in what it was checked against."""
-    return [fact["text"] for fact in row[system].get("facts", ()) if not fact["in_source"]]
+    """List the numbers and codes of an answer that stand nowhere in the entry of the row's own product.
+
+    Whatever product was found for a system to read, all are held against the one that the question is about.
+    """
+    entry = "\n".join((row["source"], row["title"], row.get("content") or row["reference"]))
+    nowhere = _nowhere("\n".join(row[name]["text"] for name in systems(row)), entry)
+    return [fact.text for fact in facts(row[system]["text"], "") if fact.text.casefold() in nowhere]
 
 
 def signature() -> str:
@@ -121,13 +129,11 @@ def _chrf(said: Said) -> Ratio:
 
 
 def _number_precision(said: Said) -> Ratio:
-    some = quantities(said.text)
-    return standing(some, quantities(said.truth)), len(some)
+    return precision(quantities(said.text), quantities(said.truth))
 
 
 def _number_recall(said: Said) -> Ratio:
-    some = quantities(said.truth)
-    return standing(some, quantities(said.text)), len(some)
+    return recall(quantities(said.text), quantities(said.truth))
 
 
 def _code_precision(said: Said) -> Ratio:
@@ -141,7 +147,8 @@ def _name_precision(said: Said) -> Ratio:
 
 
 def _invented_numbers(said: Said) -> Ratio:
-    return (len(invented(said.row, said.system)), 1) if said.row["source"] else NOTHING
+    unfound = said.system in FROM_SOURCE and said.text.startswith(ABSENT)  # it had nothing to be faithful to
+    return (len(invented(said.row, said.system)), 1) if said.row["source"] and not unfound else NOTHING
 
 
 def _cites(said: Said) -> Ratio:
@@ -151,7 +158,7 @@ def _cites(said: Said) -> Ratio:
 
 
 def _copied(said: Said) -> Ratio:
-    return overlap.copied(said.runs), len(said.words)
+    return overlap.copied(said.runs), len(said.runs)
 
 
 def _longest_copied(said: Said) -> Ratio:
@@ -175,7 +182,10 @@ def _right(said: Said) -> Ratio:
 
 
 def _loss(said: Said) -> Ratio:
-    nats, tokens = said.row.get("loss", {}).get(said.system, NOTHING) if said.system in CLOSED_BOOK else NOTHING
+    losses = said.row.get("loss", {})
+    if said.system not in CLOSED_BOOK or not all(isfinite(nats) for nats, _ in losses.values()):
+        return NOTHING  # of both systems where one overflowed, so that they are compared on the same answers
+    nats, tokens = losses.get(said.system, NOTHING)
     return nats, tokens
 
 
@@ -224,6 +234,12 @@ def _add_similarity(said: Sequence[Said], measures: Sequence[dict[str, list[floa
         measure["similarity"] = [0, 1] if each.truth else [0, 0]  # an empty answer is like nothing
     for place, cosine in zip(told, cosines, strict=True):
         measures[place]["similarity"] = [round(float(cosine), 6), 1]
+
+
+@lru_cache(maxsize=SHARED)
+def _nowhere(answers: str, entry: str) -> frozenset[str]:
+    """Find once for all answers in a row what stands nowhere in its entry."""
+    return frozenset(fact.text.casefold() for fact in facts(answers, entry) if not fact.in_source)
 
 
 @lru_cache(maxsize=SHARED)

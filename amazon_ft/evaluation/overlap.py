@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 RUN = 5  # words: shorter runs are shared by texts that know nothing of each other
+MOST = 2_000  # words: copied runs are looked for in so many, as each word is searched for in the whole description
 GRAM = 4  # words that, said again, are a repetition
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import exp
+from math import exp, log
 from typing import Any
 
 from amazon_ft.evaluation.measures import GENERAL, MEASURES, systems
@@ -12,6 +12,7 @@ from amazon_ft.files import InputError
 PRODUCT_SETS = ("seen", "variant", "unseen")
 SETS = (*PRODUCT_SETS, GENERAL)  # what a user typed is shown and never scored
 PERPLEXITY = "perplexity"  # the exponential of the loss
+HIGHEST = log(1e300)  # of a loss: a perplexity above that is no number
 SCORES = (*MEASURES, PERPLEXITY)
 SIMILARITY = "similarity"  # beside SCORES where it was measured
 
@@ -52,7 +53,8 @@ def metrics(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 def _scored(rows: Sequence[Mapping[str, Any]], system: str) -> dict[str, Any]:
     measures = [measures_of(row, system) for row in rows]
     scores = {metric: _ratio([each.get(metric, (0, 0)) for each in measures]) for metric in metrics(rows)}
-    scores[PERPLEXITY] = None if scores["loss"] is None else round(exp(scores["loss"]), 4)
+    loss = scores["loss"]
+    scores[PERPLEXITY] = None if loss is None or loss > HIGHEST else exp(loss)
     return {"n": len(rows)} | {metric: None if score is None else round(score, 4) for metric, score in scores.items()}
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from amazon_ft.panel.plain import cast, find, next_pair, show
-from amazon_ft.panel.votes import Tally, Votes
+from amazon_ft.panel.votes import Tally, Votes, votable
 
 if TYPE_CHECKING:
     from amazon_ft.panel.widgets import Panel
 
-__all__ = ["Panel", "Tally", "Votes", "cast", "find", "next_pair", "show"]
+__all__ = ["Panel", "Tally", "Votes", "cast", "find", "next_pair", "show", "votable"]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 from amazon_ft.panel import cards, controls
 from amazon_ft.panel.hearing import Hearing, OneAtATime
-from amazon_ft.panel.pieces import line, said
+from amazon_ft.panel.pieces import said, silent_line
 from amazon_ft.panel.state import State
 from amazon_ft.recipes import Generation
 from amazon_ft.retrieval.answers import Reply
@@ -18,6 +18,7 @@ from amazon_ft.retrieval.answers import Reply
 SETTLED = 0.25  # seconds: Enter can overtake the last letters on their way to the kernel
 MOST_TOKENS = 8192
 WIDEST = 90  # characters of a product on a button
+MOST_MEANT = 5  # products that one chooses from
 
 
 class Ask:
@@ -35,6 +36,9 @@ class Ask:
         self.decoding = _decoding(state.desk.recipe.generation)
         self.manner = controls.Folded(controls.line(*self.decoding.values()))
         self.status, self.progress, self.answers = controls.html(), controls.html(), controls.html()
+        self._says = state.speaking(self.status)
+        self._which = controls.html()
+        self._choices = [controls.button(partial(self._choose, place)) for place in range(MOST_MEANT)]
         self.candidates = controls.stack()
         self.candidates.add_class("aft-candidates")
         typed = controls.line(self.question, self.ask_button, self.stop)
@@ -44,23 +48,23 @@ class Ask:
     def relabel(self) -> None:
         """Say everything in the language of the moment."""
         words = self._state.words
-        self.question.placeholder = words.type_here
+        self.question.description, self.question.placeholder = words.question, words.type_here
         self.ask_button.description, self.stop.description = words.ask, words.stop
         self.manner.name(words.decoding)
         for name, field in self.decoding.items():
             field.description = name
         with self._state.lock:
             self._offer()
-            if self._work.busy:
-                self._coming()
-                return
-            self._say("")
+            self._says.relabel()
             if self._row:
                 self.answers.value = str(cards.card(self._row, words.language))
+            elif self._work.busy:
+                self._coming()
 
     def ask(self, uid: str = "") -> None:
         """Ask what stands in the field, or the last question again about the product named by `uid`."""
         if self._work.busy:
+            self._says.say("busy")
             return
         controls.enable([self.ask_button], False)
         controls.enable([self.stop], True)
@@ -74,37 +78,42 @@ class Ask:
 
     def _answer(self, uid: str) -> None:
         try:
-            self._state.guarded(self._answer_or_fail, self._say)(uid)
+            self._state.guarded(self._answer_or_fail, self._says)(uid)
         finally:
-            controls.enable([self.ask_button], True)
-            controls.enable([self.stop], False)
+            self._ready()
+
+    def _ready(self) -> None:
+        controls.enable([self.ask_button], True)
+        controls.enable([self.stop], False)
 
     def _answer_or_fail(self, uid: str) -> None:
         state, began = self._state, time.monotonic()
-        self._say("")
+        self._says.say()
         if not uid:
             self._question = self._settled()
         if not self._question.strip():
-            self._say(state.words.empty_question, "warn")
+            self._says.say("empty_question", "warn")
             return
         self._row, self._candidates, self.answers.value = None, [], ""
         self._offer()
-        self._say(state.words.loading)
+        self._says.say("loading")
         reply, row = state.desk.ask_row(self._question, uid, self._generation(), self._hearing.heard)
         with state.lock:
+            seconds = time.monotonic() - began
             state.rows.append(row)
-            self._show(reply, row, time.monotonic() - began)
+            self._row = row
+            self.answers.value, self.progress.value = str(cards.card(row, state.language)), ""
         self._answered()
+        with state.lock:
+            self._finish(reply, seconds)
 
-    def _show(self, reply: Reply, row: Mapping[str, Any], seconds: float) -> None:
-        words = self._state.words
-        self._row = row
+    def _finish(self, reply: Reply, seconds: float) -> None:
+        """Say that all is done only once it is: the next question may come at once."""
+        self._ready()
         if reply.match.kind == "ambiguous":
-            self._candidates = [(str(each), each.entry.uid) for each in reply.match.candidates]
+            self._candidates = [(str(each), each.entry.uid) for each in reply.match.candidates[:MOST_MEANT]]
         self._offer()
-        self.answers.value = str(cards.card(row, words.language))
-        self._say(words.ended if self._hearing.stopped else words.done.format(seconds=seconds), "good")
-        self.progress.value = ""
+        self._says.say("ended" if self._hearing.stopped else "done", "good", seconds=seconds)
 
     def _settled(self) -> str:
         """Wait until no more letters come."""
@@ -118,10 +127,8 @@ class Ask:
     def _generation(self) -> Generation:
         return replace(self._state.desk.recipe.generation, **{name: one.value for name, one in self.decoding.items()})
 
-    def _say(self, text: str, kind: str = "") -> None:
-        self.status.value = str(said(text, kind))
-
     def _stop(self) -> None:
+        self._says.say("stopping" if self._work.busy else "idle")
         self._hearing.stop()
         controls.enable([self.stop], False)
 
@@ -130,27 +137,28 @@ class Ask:
         with state.lock:
             if self._row is not None or not heard:
                 return
-            self._say("")
+            if self._says.label == "loading":
+                self._says.say()
             texts = {system: heard[system].text if system in heard else None for system in cards.MODELS}
             lines = [
-                f"{state.words.system(name)}: {state.words.speed.format(tokens=one.tokens, rate=one.rate)}"
-                for name, one in heard.items()
+                f"{state.words.system(name)}: {state.words.pace(one.tokens, one.rate)}" for name, one in heard.items()
             ]
-            self.progress.value = str(line(" · ".join(lines)))
+            self.progress.value = str(silent_line(state.words.lang, " · ".join(lines)))
             self.answers.value = str(cards.coming(self._question, texts, state.language))
 
     def _offer(self) -> None:
         """Offer the products that may be meant."""
-        made = [_candidate(name, partial(self.ask, uid)) for name, uid in self._candidates]
-        head = [controls.html(str(said(self._state.words.which)))] if made else []
-        self.candidates.children = [*head, *made]
+        words = self._state.words
+        self._which.value = str(said(words.lang, words.which))
+        for button, (name, _) in zip(self._choices, self._candidates, strict=False):
+            button.description = name if len(name) <= WIDEST else f"{name[: WIDEST - 1]}…"
+            button.tooltip = name
+        number = len(self._candidates)
+        self.candidates.children = [self._which, *self._choices[:number]] if number else []
 
-
-def _candidate(name: str, press: Callable[[], object]) -> Any:
-    made = controls.button(press)
-    made.description = name if len(name) <= WIDEST else f"{name[: WIDEST - 1]}…"
-    made.tooltip = name
-    return made
+    def _choose(self, place: int) -> None:
+        if place < len(self._candidates):
+            self.ask(self._candidates[place][1])
 
 
 def _decoding(usual: Generation) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from amazon_ft.panel import cards, labels
-from amazon_ft.panel.labels import Labels
+from amazon_ft.panel.language import Labels
 from amazon_ft.panel.pieces import box, folded, grid, note, soft, text, whole
 from amazon_ft.panel.votes import TIE, Tally
 
@@ -27,7 +27,8 @@ def blind(row: Row, sides: Sequence[str], language: str = "en") -> Markup:
         for name, system in zip(SIDES.values(), sides, strict=True)
     ]
     truth = folded(text(row["reference"]), cards.truth_name(row, words)) if row["reference"] else Markup()
-    return whole(cards.asked(row["question"], row["title"], words), note(words.blind_help), grid(boxes), truth)
+    asked = cards.asked(row["question"], row["title"], words)
+    return whole(words.lang, asked, note(words.blind_help), grid(boxes), truth)
 
 
 def outcome(vote: Mapping[str, str], words: Labels) -> str:
@@ -39,20 +40,21 @@ def outcome(vote: Mapping[str, str], words: Labels) -> str:
 
 def revealed(row: Row, vote: Mapping[str, str], tally: Tally, language: str = "en") -> Markup:
     """Show a row that was voted on: the outcome, the votes so far, and all that was hidden."""
-    return whole(note(outcome(vote, labels.of(language)), "good"), tallied(tally, language), cards.card(row, language))
+    words = labels.of(language)
+    said = note(outcome(vote, words), "good")
+    return whole(words.lang, said, tallied(tally, language), cards.card(row, language))
 
 
 def tallied(tally: Tally, language: str = "en") -> Markup:
     """Show the votes so far as a bar and in words, with the sign test."""
     words = labels.of(language)
     if not tally.cast:
-        return whole(Markup("<p>{}</p>").format(soft(words.no_votes)))
+        return whole(words.lang, Markup("<p>{}</p>").format(soft(words.no_votes)))
     parts = {"tuned": tally.tuned, "tie": tally.tie, "base": tally.base}
     each = (Markup('<span class="aft-{}" style="flex:{}"></span>').format(*part) for part in parts.items() if part[1])
     bar = Markup('<div class="aft-votes" aria-hidden="true">{}</div>').format(Markup().join(each))
-    return whole(
-        Markup("<p><strong>{}</strong></p>{}<p>{}</p>").format(counts(tally, words), bar, tested(tally, words))
-    )
+    shown = Markup("<p><strong>{}</strong></p>{}<p>{}</p>").format(counts(tally, words), bar, tested(tally, words))
+    return whole(words.lang, shown)
 
 
 def counts(tally: Tally, words: Labels) -> str:
@@ -63,5 +65,5 @@ def counts(tally: Tally, words: Labels) -> str:
 def tested(tally: Tally, words: Labels) -> str:
     """Say what the sign test makes of the votes."""
     said = words.beyond_chance if tally.p < RARE else words.chance
-    digits = f"= {tally.p:.3f}" if tally.p < RARE else f"= {tally.p:.2f}"
-    return said.format(p=f"< {SMALLEST}" if tally.p < SMALLEST else digits)
+    digits = "= {p:.3f}" if tally.p < RARE else "= {p:.2f}"
+    return said.format(p=words.fill("< {p}" if tally.p < SMALLEST else digits, p=max(tally.p, SMALLEST)))

@@ -7,17 +7,15 @@ from typing import Any
 
 from markupsafe import Markup
 
-from amazon_ft.comparison.marking import segments
+from amazon_ft.comparison import embedded
 from amazon_ft.comparison.names import BASELINES
 from amazon_ft.panel import labels
-from amazon_ft.panel.labels import Labels
-from amazon_ft.panel.pieces import badge, box, folded, grid, mark, note, soft, text, whole
-from amazon_ft.retrieval.quoting import bare
+from amazon_ft.panel.language import Labels
+from amazon_ft.panel.pieces import badge, box, folded, grid, mark, note, remark, soft, text, whole
 
 Row = Mapping[str, Any]
 
 MODELS = ("base", "tuned", "base_with_source", "tuned_with_source")
-READERS = ("tuned_with_source", "base_with_source", "extractive")
 GENERAL = "general"  # the set whose reference is a short answer, not a description
 CARET = "▍"
 
@@ -30,28 +28,28 @@ def card(row: Row, language: str = "en", why: Sequence[str] = ()) -> Markup:
     words = labels.of(language)
     models = [_answer(row, system, words) for system in MODELS if system in row]
     above = (_head(row, words), _missing(row, words), *(note(one, "warn") for one in why))
-    return whole(*above, grid(models), _sources(row, words), _baselines(row, words), _legend(words))
+    return whole(words.lang, *above, grid(models), _sources(row, words), _baselines(row, words), _legend(words))
 
 
 def coming(question: str, texts: Mapping[str, str | None], language: str = "en") -> Markup:
     """Show answers while they come, side by side by system; None is one that has not begun."""
     words = labels.of(language)
     boxes = [
-        box(system, _who(system, words), text(soft(words.waiting)) if said is None else text(f"{said}{CARET}"))
+        box(system, _who(system, words), remark(words.waiting) if said is None else text(f"{said}{CARET}"))
         for system, said in texts.items()
     ]
-    return whole(asked(question, "", words), grid(boxes))
+    return whole(words.lang, asked(question, "", words), grid(boxes))
 
 
 def asked(question: str, title: str, words: Labels) -> Markup:
     """Show what was asked, about which product."""
-    about = Markup("<h4>{}</h4>").format(title) if title else Markup()
-    return Markup("{}<p>{} {}</p>").format(about, soft(words.asked), question)
+    about = Markup('<h4 lang="">{}</h4>').format(title) if title else Markup()
+    return Markup('{}<p>{} <span lang="">{}</span></p>').format(about, soft(words.asked), question)
 
 
 def answer_text(said: str, words: Labels, kind: str = "") -> Markup:
     """Show an answer without marks."""
-    return text(said, kind) if said.strip() else text(soft(words.empty))
+    return text(said, kind) if said.strip() else remark(words.empty)
 
 
 def truth_name(row: Row, words: Labels) -> str:
@@ -91,69 +89,57 @@ def _who(system: str, words: Labels, pace: str = "") -> Markup:
 
 def _pace(answer: Row, words: Labels) -> str:
     tokens, seconds = answer.get("tokens", 0), answer.get("seconds", 0)
-    if not tokens:
-        return ""
-    return (words.speed if seconds else words.tokens).format(tokens=tokens, rate=tokens / seconds if seconds else 0)
+    return words.pace(tokens, tokens / seconds if seconds else 0) if tokens else ""
 
 
 def _marked(row: Row, answer: Row, words: Labels) -> Markup:
-    """Mark words that differ from the truth, and numbers by the source; where there is neither, nothing is marked."""
-    said, content = answer["text"], row.get("content", "")
-    if not said.strip() or row["set"] == GENERAL:
-        return answer_text(said, words)
-    source = "\n".join([answer.get("uid", ""), answer.get("title", ""), content]) if content else ""
-    return text(Markup().join(mark(kind, part) for kind, part in segments(row["reference"], said, source)))
+    """Mark words that differ from the truth, and facts as they were checked; where neither is known, mark nothing."""
+    if not answer["text"].strip() or row["set"] == GENERAL:
+        return answer_text(answer["text"], words)
+    return text(Markup().join(mark(kind, part) for kind, part in embedded.marked_answer(row, answer)))
 
 
 def _badges(row: Row, answer: Row, words: Labels) -> Iterable[tuple[str, str]]:
-    if row["set"] != GENERAL and row["reference"] and _same(answer["text"], row["reference"]):
+    if row["set"] != GENERAL and row["reference"] and embedded.same(answer["text"], row["reference"]):
         yield words.word_for_word, "good"
-    right = _share(answer, "right")
+    right = embedded.value(answer, "right")
     if right is not None:
         yield (words.right, "good") if right else (words.wrong, "warn")
-    invented = [fact["text"] for fact in answer.get("facts", []) if not fact["in_source"]]
-    if invented and row.get("content"):
-        yield words.invented.format(invented=", ".join(dict.fromkeys(invented))), "warn"
-    copied = _share(answer, "copied")
+    if invented := embedded.invented(row, answer):
+        yield words.invented.format(invented=", ".join(invented)), "warn"
+    copied = embedded.value(answer, "copied")
     if copied:
-        yield words.copied.format(share=copied), ""
-    if answer["cell"] in MODELS:
+        yield words.fill(words.copied, share=copied), ""
+    if embedded.ended(row, answer):
+        yield words.user_ended, ""
+    elif answer["cell"] in MODELS:
         yield (words.stopped, "") if answer["stopped"] else (words.cut, "warn")
-
-
-def _share(answer: Row, metric: str) -> float | None:
-    over, under = answer.get("measures", {}).get(metric, (0, 0))
-    return over / under if under else None
-
-
-def _same(one: str, other: str) -> bool:
-    return bare(one).split() == bare(other).split()
 
 
 def _sources(row: Row, words: Labels) -> Markup:
     """Show the entry that answers were checked against; then the truth, if it is another text."""
-    readers = [row[system] for system in READERS if system in row]
+    readers = [row[system] for system in embedded.QUOTING if system in row]
     content, truth = row.get("content", ""), row["reference"]
     entry = _entry(row, readers, words) if content and readers else Markup()
-    if not truth or (entry and _same(content, truth)):
+    if not truth or (entry and embedded.same(content, truth)):
         return entry
     return entry + box("source", Markup("<h5>{}</h5>").format(truth_name(row, words)), text(truth, "long"))
 
 
 def _entry(row: Row, readers: Sequence[Row], words: Labels) -> Markup:
     content, uid = row["content"], readers[0]["uid"]
-    name = words.entry_true if _same(content, row["reference"]) else words.entry
-    match = words.matches.format(score=row.get("retrieval", {}).get("score", 0))
+    name = words.entry_true if embedded.same(content, row["reference"]) else words.entry
+    match = words.fill(words.matches, score=row.get("retrieval", {}).get("score", 0))
     head = Markup("<h5>{} {}</h5>").format(f"{name}: {readers[0]['title']} [{uid}]", soft(match))
     whole_ = all(answer.get("whole", True) for answer in readers)
     passages = Markup() if whole_ else Markup("<p>{}</p>").format(soft(words.passages))
-    return box("source", head, text(_quoted(content, readers), "long"), passages)
+    return box("source", head, text(_quoted(row), "long"), passages)
 
 
-def _quoted(content: str, readers: Iterable[Row]) -> Markup:
+def _quoted(row: Row) -> Markup:
     """Mark what the first reader that quotes the entry took from it."""
-    quotes = (answer["quote"] for answer in readers if answer.get("quote"))
-    start, end = next(((quote["start"], quote["end"]) for quote in quotes), (0, 0))
+    content = row["content"]
+    start, end = next(iter(embedded.quotes(row)), (0, 0))
     inside = mark("quote" if end else "", content[start:end])
     return Markup("{}{}{}").format(content[:start], inside, content[end:])
 

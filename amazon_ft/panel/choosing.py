@@ -8,6 +8,7 @@ from typing import Any
 from amazon_ft.comparison.names import SETS, in_order
 from amazon_ft.evaluation import failures, why
 from amazon_ft.files import InputError
+from amazon_ft.products import unaccented
 
 Row = Mapping[str, Any]
 
@@ -45,7 +46,7 @@ def name(row: Row) -> str:
 
 
 def find(rows: Sequence[Row], wanted: str | int) -> Row:
-    """Find a row by its number, from 1 on, or by words of its title, its question or its uid.
+    """Find a row by its number, from 1 on, or by words of its title, its question or its uid, accents aside.
 
     Raises InputError where there is none.
     """
@@ -53,9 +54,9 @@ def find(rows: Sequence[Row], wanted: str | int) -> Row:
         if not 1 <= wanted <= len(rows):
             raise InputError(f"there is no row {wanted}: choose a number from 1 to {len(rows)}.")
         return rows[wanted - 1]
-    words = wanted.casefold().split()
+    words = unaccented(wanted.casefold()).split()
     for row in rows:
-        text = f"{row['title']} {row['question']} {row['source']}".casefold()
+        text = unaccented(f"{row['title']} {row['question']} {row['source']}".casefold())
         if words and all(word in text for word in words):
             return row
     raise InputError(f"no row holds the words {wanted!r}: try fewer of them, or a number from 1 to {len(rows)}.")

@@ -75,7 +75,8 @@ def stack(*parts: Any) -> Any:
 
 def text(entered: Callable[[], object]) -> Any:
     """Make a line to type in; `entered` is called on Enter."""
-    made = widgets.Text(layout=widgets.Layout(width="auto", flex="1 1 320px", min_width="0"))
+    layout = widgets.Layout(width="auto", flex="1 1 320px", min_width="0")
+    made = widgets.Text(layout=layout, style={"description_width": "initial"})
     made.add_class("aft-question")
     # Neither on_submit (gone one day) nor the value's change (which leaving the field brings about as well).
     made.on_msg(lambda _, content, buffers: entered() if content.get("event") == "submit" else None)
@@ -117,17 +118,12 @@ def switch(flipped: Callable[[], object]) -> Any:
 
 
 def enable(some: Iterable[Any], enabled: bool) -> None:
-    """Show that buttons can be pressed, or not now.
+    """Show that buttons can be pressed, or not now; such a press is answered with the reason.
 
     They are not disabled: the one with the keyboard would lose it, and in version 7 nothing could give it back.
     """
     for each in some:
         (each.remove_class if enabled else each.add_class)(OFF)
-
-
-def is_off(button: Any) -> bool:
-    """Tell whether a button does nothing now."""
-    return OFF in button._dom_classes
 
 
 def focus(control: Any) -> None:

@@ -2,102 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
-from amazon_ft.comparison.names import SETS, SYSTEMS, named
 from amazon_ft.files import InputError
-
-
-@dataclass(frozen=True)
-class Labels:
-    """Hold what the panel says in one language; {names} are filled in with str.format."""
-
-    language: str
-    title: str
-    modes: Mapping[str, str]
-    # what a card says
-    asked: str
-    true: str
-    accepted: str
-    entry: str
-    entry_true: str
-    matches: str
-    absent: str
-    ambiguous: str
-    passages: str
-    quote: str
-    others: str
-    reasoning: str
-    tokens: str
-    speed: str
-    empty: str
-    word_for_word: str
-    stopped: str
-    cut: str
-    copied: str
-    invented: str
-    right: str
-    wrong: str
-    legend_differs: str
-    legend_found: str
-    legend_invented: str
-    legend_quote: str
-    # Look
-    every_set: str
-    question: str
-    previous: str
-    next: str
-    worst: str
-    worst_note: str
-    place: str
-    no_rows: str
-    # Ask
-    type_here: str
-    ask: str
-    stop: str
-    decoding: str
-    which: str
-    loading: str
-    waiting: str
-    done: str
-    ended: str
-    empty_question: str
-    wrong_decoding: str
-    failed: str
-    # Blind vote
-    better: str
-    tie: str
-    skip: str
-    next_pair: str
-    blind_help: str
-    left: str
-    all_voted: str
-    nothing_to_vote: str
-    was: str
-    chose: str
-    chose_tie: str
-    tally: str
-    no_votes: str
-    chance: str
-    beyond_chance: str
-    # Export
-    export: str
-    exporting: str
-    exported: str
-
-    def system(self, name: str) -> str:
-        """Say what a system is called."""
-        return named(name, SYSTEMS).label.said(self.language)
-
-    def set_(self, name: str) -> str:
-        """Say what a set is called."""
-        return named(name, SETS).label.said(self.language)
-
-    def meaning(self, name: str) -> str:
-        """Say what a set is."""
-        return named(name, SETS).meaning.said(self.language)
-
+from amazon_ft.panel.language import Labels
 
 EN = Labels(
     language="en",
@@ -116,11 +22,12 @@ EN = Labels(
     others="For comparison: answers without a model",
     reasoning="Reasoning",
     tokens="{tokens} tokens",
-    speed="{tokens} tokens, {rate:.1f} tokens/s",
+    speed="{tokens} tokens, {rate} tokens/s",
     empty="empty answer",
     word_for_word="✓ word for word",
     stopped="stopped by itself",
     cut="cut: did not stop by itself",
+    user_ended="ended by the user",
     copied="{share:.0%} copied",
     invented="not in the source: {invented}",
     right="✓ right",
@@ -137,6 +44,7 @@ EN = Labels(
     worst_note="The tuned model’s least faithful answers come first.",
     place="{place} of {number}",
     no_rows="Nothing has been answered yet.",
+    no_other="There is no other row to look at.",
     type_here="Ask about a product, in English or Portuguese",
     ask="Ask",
     stop="Stop",
@@ -147,16 +55,23 @@ EN = Labels(
     done="Answered in {seconds:.1f} s.",
     ended="Stopped.",
     empty_question="Type a question first.",
-    wrong_decoding="These decoding values cannot be: {why}.",
+    busy="The last question is still being answered: wait, or press Stop.",
+    idle="Nothing is being answered, so there is nothing to stop.",
+    stopping="Stopping at the next word …",
     failed="That did not work: {why}",
     better="{side} is better",
     tie="Tie",
     skip="Skip",
     next_pair="Next pair",
+    pair="Pair {name}",
     blind_help="One answer is the base model’s, one the tuned model’s. Which one is better?",
     left="Pairs left: {number}",
     all_voted="All pairs have your vote.",
     nothing_to_vote="There is no pair of different answers to vote on yet.",
+    taken="That pair was already voted on in another window: your vote was not counted, here is the next one.",
+    vote_first="Vote on this pair first, or skip it.",
+    voted="You have voted on this pair: go on to the next one.",
+    last_pair="This is the only pair left, so it cannot be skipped.",
     was="{side} was: {system}.",
     chose="You chose: {system}.",
     chose_tie="You called it a tie.",
@@ -172,25 +87,26 @@ EN = Labels(
 PT = Labels(
     language="pt",
     title="Antes e depois do ajuste fino",
-    modes={"look": "Ver", "ask": "Fazer uma pergunta", "vote": "Voto às cegas"},
+    modes={"look": "Ver", "ask": "Fazer uma pergunta", "vote": "Votação às cegas"},
     asked="Pergunta:",
     true="Descrição verdadeira",
     accepted="Resposta aceita",
     entry="Fonte",
     entry_true="Fonte e descrição verdadeira",
-    matches="título {score:.0%} compatível",
+    matches="compatibilidade do título: {score:.0%}",
     absent="Nenhum produto do catálogo corresponde à pergunta: não há fonte, nem como conferir os números.",
     ambiguous="A pergunta pode ser sobre vários produtos do catálogo; por isso nenhum foi lido.",
     passages="Os modelos leram trechos dela, não o texto inteiro.",
-    quote="Citado da fonte",
+    quote="Trecho citado da fonte",
     others="Para comparar: respostas sem modelo",
     reasoning="Raciocínio",
     tokens="{tokens} tokens",
-    speed="{tokens} tokens, {rate:.1f} tokens/s",
+    speed="{tokens} tokens, {rate} tokens/s",
     empty="resposta vazia",
     word_for_word="✓ palavra por palavra",
-    stopped="parou sozinho",
-    cut="cortada: não parou sozinho",
+    stopped="parou sozinha",
+    cut="cortada: não parou sozinha",
+    user_ended="encerrada pelo usuário",
     copied="{share:.0%} copiado",
     invented="não está na fonte: {invented}",
     right="✓ certa",
@@ -207,6 +123,7 @@ PT = Labels(
     worst_note="As respostas menos fiéis do modelo ajustado vêm primeiro.",
     place="{place} de {number}",
     no_rows="Ainda não há respostas.",
+    no_other="Não há outra linha para ver.",
     type_here="Pergunte sobre um produto, em português ou inglês",
     ask="Perguntar",
     stop="Parar",
@@ -217,16 +134,23 @@ PT = Labels(
     done="Respondido em {seconds:.1f} s.",
     ended="Interrompido.",
     empty_question="Digite uma pergunta primeiro.",
-    wrong_decoding="Estes valores de decodificação não são possíveis: {why}.",
+    busy="A última pergunta ainda está sendo respondida: espere, ou pressione Parar.",
+    idle="Nada está sendo respondido, então não há o que parar.",
+    stopping="Parando na próxima palavra …",
     failed="Não deu certo: {why}",
     better="{side} é melhor",
     tie="Empate",
     skip="Pular",
     next_pair="Próximo par",
+    pair="Par {name}",
     blind_help="Uma resposta é do modelo base, a outra do modelo ajustado. Qual é melhor?",
     left="Pares restantes: {number}",
     all_voted="Você já votou em todos os pares.",
     nothing_to_vote="Ainda não há um par de respostas diferentes para votar.",
+    taken="Já votaram nesse par em outra janela: seu voto não foi contado; este é o próximo.",
+    vote_first="Vote neste par primeiro, ou pule.",
+    voted="Você já votou neste par: passe para o próximo.",
+    last_pair="Este é o único par restante; não dá para pular.",
     was="{side} era: {system}.",
     chose="Você escolheu: {system}.",
     chose_tie="Você declarou empate.",

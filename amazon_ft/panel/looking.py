@@ -15,8 +15,8 @@ class Look:
         self._failed: dict[int, list[str]] = {}
         self.sets = controls.choice(state.guarded(self._reorder))
         self.questions = controls.dropdown(state.guarded(self._jump))
-        self.previous = controls.button(state.guarded(lambda: self._step(-1)))
-        self.next = controls.button(state.guarded(lambda: self._step(1)))
+        self.previous = controls.button(state.pressed(lambda: self._step(-1)))
+        self.next = controls.button(state.pressed(lambda: self._step(1)))
         self.worst = controls.switch(state.guarded(self._reorder))
         self.place, self.answers = controls.html(), controls.html()
         self.place.layout.width = "auto"
@@ -59,18 +59,20 @@ class Look:
         self._show()
 
     def _step(self, by: int) -> None:
-        if self._places:
-            self._at = (self._at + by) % len(self._places)
-            self.questions.offer(self.questions.control.options, self._at)
-            self._show()
+        if len(self._places) < 2:
+            self._state.status.say("no_other")
+            return
+        self._at = (self._at + by) % len(self._places)
+        self.questions.offer(self.questions.control.options, self._at)
+        self._show()
 
     def _show(self) -> None:
         words = self._state.words
         controls.enable([self.previous, self.next], len(self._places) > 1)
         if not self._places:
-            self.place.value, self.answers.value = "", str(said(words.no_rows))
+            self.place.value, self.answers.value = "", str(said(words.lang, words.no_rows))
             return
         place = self._places[self._at]
-        self.place.value = str(line(words.place.format(place=self._at + 1, number=len(self._places))))
+        self.place.value = str(line(words.lang, words.place.format(place=self._at + 1, number=len(self._places))))
         why = [f"{words.system(choosing.WORST)}: {reason}" for reason in self._failed.get(place, ())]
         self.answers.value = str(cards.card(self._state.rows[place], words.language, why))

@@ -19,9 +19,9 @@ def style(*names: str) -> Markup:
     return Markup("<style>\n{}</style>").format(Markup().join(sheets))
 
 
-def whole(*parts: Markup) -> Markup:
-    """Put parts one below the other; only inside this do the styles hold."""
-    return Markup('<div class="{}">{}</div>').format(OURS, Markup().join(parts))
+def whole(lang: str, *parts: Markup) -> Markup:
+    """Put parts one below the other, in the language that HTML calls `lang`; only inside this do the styles hold."""
+    return Markup('<div class="{}" lang="{}">{}</div>').format(OURS, lang, Markup().join(parts))
 
 
 def note(text: str, kind: str = "") -> Markup:
@@ -29,14 +29,19 @@ def note(text: str, kind: str = "") -> Markup:
     return Markup('<p class="aft-note {}">{}</p>').format(f"aft-{kind}" if kind else "", text)
 
 
-def said(text: str, kind: str = "") -> Markup:
+def said(lang: str, text: str, kind: str = "") -> Markup:
     """Show a sentence alone, read out by a screen reader when it changes."""
-    return whole(Markup('<div role="status">{}</div>').format(note(text, kind) if text else ""))
+    return whole(lang, Markup('<div role="status">{}</div>').format(note(text, kind) if text else ""))
 
 
-def line(text: str) -> Markup:
+def line(lang: str, text: str) -> Markup:
     """Show a few words beside the controls, read out by a screen reader when they change."""
-    return whole(Markup('<p class="aft-line" role="status">{}</p>').format(text))
+    return whole(lang, Markup('<p class="aft-line" role="status">{}</p>').format(text))
+
+
+def silent_line(lang: str, text: str) -> Markup:
+    """Show a few words that change too often to be read out."""
+    return whole(lang, Markup('<p class="aft-line">{}</p>').format(text))
 
 
 def soft(text: str) -> Markup:
@@ -44,11 +49,11 @@ def soft(text: str) -> Markup:
     return Markup('<span class="aft-soft">{}</span>').format(text)
 
 
-def listed(text: str, names: Sequence[str]) -> Markup:
+def listed(lang: str, text: str, names: Sequence[str]) -> Markup:
     """Show a sentence and a list of file names."""
     items = Markup().join(Markup("<li><code>{}</code></li>").format(name) for name in names)
     shown = Markup('<div role="status" class="aft-note aft-good"><p>{}</p><ul>{}</ul></div>')
-    return whole(shown.format(text, items))
+    return whole(lang, shown.format(text, items))
 
 
 def grid(boxes: Iterable[Markup]) -> Markup:
@@ -62,8 +67,13 @@ def box(kind: str, *parts: Markup) -> Markup:
 
 
 def text(words: str, kind: str = "") -> Markup:
-    """Show a text with its own line ends."""
-    return Markup('<div class="{}">{}</div>').format(_classes("said", kind), words)
+    """Show a text of whatever language with its own line ends."""
+    return Markup('<div class="{}" lang="">{}</div>').format(_classes("said", kind), words)
+
+
+def remark(words: str) -> Markup:
+    """Show in a low voice why there is no text."""
+    return Markup('<div class="aft-said">{}</div>').format(soft(words))
 
 
 def mark(kind: str, words: str) -> Markup:

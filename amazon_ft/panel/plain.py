@@ -7,11 +7,12 @@ from typing import Any
 
 from markupsafe import Markup
 
+from amazon_ft.comparison.embedded import systems
 from amazon_ft.display import Shown
 from amazon_ft.files import InputError
 from amazon_ft.panel import ballots, cards, labels
 from amazon_ft.panel.choosing import find
-from amazon_ft.panel.pieces import said, style
+from amazon_ft.panel.pieces import said, soft, style, whole
 from amazon_ft.panel.votes import TIE, Votes, votable
 
 __all__ = ["cast", "find", "next_pair", "show"]
@@ -22,45 +23,45 @@ Row = Mapping[str, Any]
 def show(row: Row, language: str = "en") -> Shown:
     """Show a row: all answers side by side, the source, the true description."""
     words = labels.of(language)
-    answers = [f"{words.system(name)}: {row[name]['text']}" for name in row if _is_answer(row[name])]
+    answers = [f"{words.system(name)}: {row[name]['text']}" for name in systems(row)]
     truth = f"{words.true}: {row['reference']}"
     return _shown(cards.card(row, language), [f"{words.asked} {row['question']}", truth, *answers])
 
 
 def next_pair(rows: Sequence[Row], votes: Votes, language: str = "en") -> Shown:
-    """Show the next pair without a vote as A and B; `cast` votes on it."""
+    """Show the next pair without a vote as A and B, with its name; `cast` votes on the pair of that name."""
     words = labels.of(language)
     keys = votable(rows, votes.systems)
     left = votes.left(keys)
     if not left:
         none = words.all_voted if keys else words.nothing_to_vote
-        return _shown(said(none) + ballots.tallied(votes.tally(), language), [none])
+        return _shown(said(words.lang, none) + ballots.tallied(votes.tally(keys), language), [none])
     row, sides = keys[left[0]], votes.sides(left[0])
     texts = [f"{name}: {row[system]['text']}" for name, system in zip(ballots.SIDES.values(), sides, strict=True)]
-    return _shown(ballots.blind(row, sides, language), [f"{words.asked} {row['question']}", *texts])
+    name = words.pair.format(name=votes.name(left[0]))
+    html = ballots.blind(row, sides, language) + whole(words.lang, soft(name))
+    return _shown(html, [name, f"{words.asked} {row['question']}", *texts])
 
 
-def cast(rows: Sequence[Row], votes: Votes, choice: str, language: str = "en") -> Shown:
-    """Vote "A", "B" or "tie" on the pair that `next_pair` shows, and show which was which and the tally.
+def cast(rows: Sequence[Row], votes: Votes, pair: str, choice: str, language: str = "en") -> Shown:
+    """Vote "A", "B" or "tie" on the pair that `next_pair` showed by this name; show which was which and the tally.
 
-    Raises InputError for another choice, and where no pair is left.
+    Raises InputError for another choice, and for a pair that does not exist or has a vote.
     """
     sides = {name.casefold(): side for side, name in ballots.SIDES.items()} | {TIE: TIE}
-    keys = votable(rows, votes.systems)
-    left = votes.left(keys)
-    if not left:
-        raise InputError("no pair of answers is left to vote on: ask something, or look at the tally.")
+    known = votable(rows, votes.systems)
+    keys = {votes.name(key): key for key in known}
+    if pair not in keys:
+        raise InputError(f"there is no pair {pair!r} to vote on: take the name that next_pair shows.")
+    if keys[pair] in votes.read():
+        raise InputError(f"pair {pair} has a vote: take the one that next_pair shows now.")
     if choice.casefold() not in sides:
         raise InputError(f"a vote is A, B or tie, not {choice!r}: vote again.")
-    vote = votes.cast(left[0], sides[choice.casefold()])
-    words, tally = labels.of(language), votes.tally()
+    vote = votes.cast(keys[pair], sides[choice.casefold()])
+    words, tally = labels.of(language), votes.tally(known)
     lines = [ballots.outcome(vote, words), ballots.counts(tally, words), ballots.tested(tally, words)]
-    return _shown(ballots.revealed(keys[left[0]], vote, tally, language), lines)
+    return _shown(ballots.revealed(known[keys[pair]], vote, tally, language), lines)
 
 
 def _shown(html: Markup, lines: Sequence[str]) -> Shown:
     return Shown(str(style("cards") + html), "\n".join(lines))
-
-
-def _is_answer(value: object) -> bool:
-    return isinstance(value, Mapping) and "stopped" in value

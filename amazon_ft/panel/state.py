@@ -9,8 +9,8 @@ from threading import RLock
 from typing import Any, ParamSpec, Protocol
 
 from amazon_ft.files import InputError
-from amazon_ft.panel import labels
-from amazon_ft.panel.labels import Labels
+from amazon_ft.panel import labels, pieces
+from amazon_ft.panel.language import Labels
 from amazon_ft.recipes import Generation, Recipe
 from amazon_ft.retrieval.answers import Reply
 from amazon_ft.runs import Run
@@ -43,16 +43,44 @@ class Desk(Protocol):
 
 
 Export = Callable[[], Sequence[Path]]
-Say = Callable[[str, str], object]  # a sentence and its kind: "", "good" or "warn"
+
+
+class Status:
+    """Say one sentence at a time in `place`, a control with HTML, and again when the language changes."""
+
+    def __init__(self, place: Any, words: Callable[[], Labels]) -> None:
+        self.place, self._words = place, words
+        self.label = ""
+        self.say()
+
+    def say(self, label: str = "", kind: str = "", **values: object) -> None:
+        """Say the sentence of a label of this name, filled in; its kind is "", "good" or "warn"."""
+        self._tell(label, lambda words: pieces.said(words.lang, words.fill(getattr(words, label, ""), **values), kind))
+
+    def list(self, label: str, names: Sequence[str]) -> None:
+        """Say the sentence of a label, with names below it."""
+        self._tell(label, lambda words: pieces.listed(words.lang, getattr(words, label), names))
+
+    def refuse(self, text: str) -> None:
+        """Say why something cannot be done, in the English of an InputError."""
+        self._tell("", lambda _: pieces.said("en", text, "warn"))
+
+    def relabel(self) -> None:
+        """Say it in the language of the moment."""
+        self.place.value = str(self._said(self._words()))
+
+    def _tell(self, label: str, said: Callable[[Labels], object]) -> None:
+        self.label, self._said = label, said
+        self.relabel()
 
 
 class State:
-    """Hold the desk, its rows and the language; `say` shows a sentence."""
+    """Hold the desk, its rows, the language, and a `place` for what is said about the whole panel."""
 
-    def __init__(self, desk: Desk, language: str, say: Say) -> None:
+    def __init__(self, desk: Desk, language: str, place: Any) -> None:
         self.desk, self.words, self.lock = desk, labels.of(language), RLock()
         self.rows: list[Mapping[str, Any]] = list(desk.rows())
-        self.say = say
+        self.status = self.speaking(place)
 
     @property
     def language(self) -> str:
@@ -64,18 +92,31 @@ class State:
         self.words = labels.of(language)
         return self.words
 
-    def guarded(self, work: Callable[P, object], say: Say | None = None) -> Callable[P, None]:
+    def speaking(self, place: Any) -> Status:
+        """Make a place say sentences."""
+        return Status(place, lambda: self.words)
+
+    def pressed(self, work: Callable[[], object]) -> Callable[[], None]:
+        """Make a guarded call for a button: what was said before is gone."""
+
+        def call() -> None:
+            self.status.say()
+            self.guarded(work)()
+
+        return call
+
+    def guarded(self, work: Callable[P, object], status: Status | None = None) -> Callable[P, None]:
         """Make a call that says what went wrong instead of raising it, so that the panel lives on."""
-        tell = say or self.say
+        tell = status or self.status
 
         @wraps(work)
         def call(*args: P.args, **named: P.kwargs) -> None:
             try:
                 work(*args, **named)
             except InputError as error:
-                tell(str(error), "warn")
+                tell.refuse(str(error))
             except Exception as error:
                 why = str(error) or type(error).__name__
-                tell(self.words.failed.format(why=why), "warn")
+                tell.say("failed", "warn", why=why)
 
         return call

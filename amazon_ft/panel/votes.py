@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -15,6 +15,7 @@ from amazon_ft.files import InputError, append_jsonl, read_appended
 PAIR = ("base", "tuned")
 TIE = "tie"
 SIDES = ("left", "right")
+OWN = "own"  # the set of what a user asked, whose answers were shown by name
 FIELDS = ("key", "left", "right", "choice", "at")
 
 
@@ -45,6 +46,10 @@ class Votes:
         """Draw which system stands left and which right: always the same for the same seed and key."""
         first, second = self.systems
         return (first, second) if _drawn(self.seed, "side", key) % 2 else (second, first)
+
+    def name(self, key: str) -> str:
+        """Name a key by digits that tell nothing about it."""
+        return f"{_drawn(self.seed, 'name', key):016x}"[:8]
 
     def shuffled(self, keys: Iterable[str]) -> list[str]:
         """Put keys into an order that tells nothing about them: always the same for the same seed."""
@@ -78,9 +83,9 @@ class Votes:
         votes = [_checked(vote, self.path, number) for number, vote in lines]
         return {vote["key"]: vote for vote in votes if {vote["left"], vote["right"]} == set(self.systems)}
 
-    def tally(self) -> Tally:
-        """Count the votes."""
-        choices = [vote["choice"] for vote in self.read().values()]
+    def tally(self, keys: Collection[str] | None = None) -> Tally:
+        """Count the votes; with `keys`, only those on these."""
+        choices = [vote["choice"] for key, vote in self.read().items() if keys is None or key in keys]
         base, tuned, tie = (choices.count(choice) for choice in (*self.systems, TIE))
         return Tally(base, tuned, tie, sign_test(tuned, base))
 
@@ -95,8 +100,8 @@ def key(row: Mapping[str, Any], systems: Sequence[str] = PAIR) -> str:
 
 
 def votable(rows: Iterable[Mapping[str, Any]], systems: Sequence[str] = PAIR) -> dict[str, Mapping[str, Any]]:
-    """Give the rows that both systems answered, each in its own words, by their keys."""
-    both = [row for row in rows if all(system in row for system in systems)]
+    """Give the rows that both systems answered, each in its own words, by their keys; but no user's own questions."""
+    both = [row for row in rows if row["set"] != OWN and all(system in row for system in systems)]
     return {key(row, systems): row for row in both if len({row[system]["text"].strip() for system in systems}) > 1}
 
 

@@ -10,7 +10,7 @@ from amazon_ft import steps
 from amazon_ft.panel import controls
 from amazon_ft.panel.asking import Ask
 from amazon_ft.panel.looking import Look
-from amazon_ft.panel.pieces import listed, said, style
+from amazon_ft.panel.pieces import style
 from amazon_ft.panel.state import Desk, Export, State
 from amazon_ft.panel.votes import Votes
 from amazon_ft.panel.voting import Vote
@@ -26,11 +26,11 @@ class Panel:
 
     def __init__(self, desk: Desk, language: str = "en", export: Export | None = None) -> None:
         self._status = controls.html()
-        self._state = State(desk, language, self._say)
+        self._state = State(desk, language, self._status)
         self._export = export or (lambda: steps.export(desk.run, desk.recipe))
         guarded = self._state.guarded
         self.look = Look(self._state)
-        self.ask = Ask(self._state, guarded(self._answered))
+        self.ask = Ask(self._state, guarded(self.look.relabel))
         self.vote = Vote(self._state, Votes(desk.run.votes))
         self._rooms: dict[str, Look | Ask | Vote] = {"look": self.look, "ask": self.ask, "vote": self.vote}
         self.mode = controls.choice(guarded(self._change))
@@ -62,7 +62,7 @@ class Panel:
 
     def _relabel(self, mode: str) -> None:
         words = self._state.words
-        self._name.value = str(Markup('<div class="aft aft-name">{}</div>').format(words.title))
+        self._name.value = str(Markup('<div class="aft aft-name" lang="{}">{}</div>').format(words.lang, words.title))
         self.mode.offer([(label, name) for name, label in words.modes.items()], mode)
         self.export.description = words.export
         for room in self._rooms.values():
@@ -70,7 +70,7 @@ class Panel:
         self._enter()
 
     def _change(self) -> None:
-        self._say("", "")
+        self._state.status.say()
         self._enter()
 
     def _enter(self) -> None:
@@ -78,22 +78,14 @@ class Panel:
 
     def _speak(self) -> None:
         self._state.speak(self.language.value)
-        self._say("", "")
+        self._state.status.relabel()
         self._relabel(self.mode.value)
 
-    def _answered(self) -> None:
-        self.look.relabel()
-        self.vote.relabel()
-
     def _write(self) -> None:
-        words = self._state.words
+        status = self._state.status
         controls.enable([self.export], False)
         try:
-            self._say(words.exporting, "")
-            paths = self._export()
-            self._status.value = str(listed(words.exported, [str(path) for path in paths]))
+            status.say("exporting")
+            status.list("exported", [str(path) for path in self._export()])
         finally:
             controls.enable([self.export], True)
-
-    def _say(self, text: str, kind: str) -> None:
-        self._status.value = str(said(text, kind))

@@ -10,7 +10,7 @@ from typing import Any
 
 from amazon_ft import comparison, evaluation
 from amazon_ft.files import InputError, read_jsonl, write_json, write_text
-from amazon_ft.panel.votes import Votes
+from amazon_ft.panel.votes import Votes, votable
 from amazon_ft.recipes import Recipe
 from amazon_ft.runs import Run, manifest
 from amazon_ft.steps.preparing import rows
@@ -59,7 +59,8 @@ def _page(run: Run, table: Sequence[Mapping[str, Any]], about: Mapping[str, str]
         "copied": plots.svg(plots.copied(table)),
         "loss": plots.svg(plots.loss_curve(read_jsonl(run.training_log))),
     }
-    tally = Votes(run.votes).tally()
+    votes = Votes(run.votes)
+    tally = votes.tally(votable(table, votes.systems))
     return comparison.page(
         table, scores, intervals, _failures(table), pictures, about, asdict(tally) if tally.cast else None
     )

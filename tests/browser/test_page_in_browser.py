@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.util import find_spec
@@ -13,12 +12,8 @@ import pytest
 from comparing import NASTY, intervals, rows, scores
 
 from amazon_ft.comparison import page as rendered
+from notebooks import CHROMIUM, FLAGS
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
 pytestmark = [
     pytest.mark.skipif(find_spec("playwright") is None, reason="playwright is not installed"),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
@@ -189,7 +184,7 @@ def test_a_filter_keeps_what_it_says(page: Any, name: str, keeps: Any) -> None:
     page.check(f"[name={name}]")
     wanted = sum(bool(keeps(row)) for row in ROWS)
     assert 0 < wanted < len(ROWS)
-    assert page.locator("#status").text_content() == f"{wanted} of 60 products"
+    assert page.locator("#status").text_content() == f"{wanted} of 60 questions"
 
 
 def test_a_search_without_a_hit_says_so(page: Any) -> None:
@@ -205,6 +200,47 @@ def test_a_fragment_opens_its_product(browser: Any, address: str) -> None:
         tab.evaluate("location.hash = '#seen-2'")
         tab.wait_for_function("document.activeElement.id === 'seen-2'")
         assert tab.locator("[name=words]").input_value() == ""
+
+
+def test_the_same_link_opens_its_product_again(page: Any) -> None:
+    link = page.locator(".failures h3 a").first
+    wanted = link.get_attribute("href").removeprefix("#")
+    for _ in range(2):
+        link.click()
+        page.wait_for_function(f"document.activeElement.id === '{wanted}'")
+        page.fill("[name=words]", "zeppelin")
+        assert titles(page) == []
+
+
+@pytest.mark.parametrize("fragment", ["#100%", "#%E0%A4%A", "#nothing"])
+def test_a_fragment_of_no_product_does_no_harm(browser: Any, address: str, fragment: str) -> None:
+    for tab in _opened(browser, f"{address}{fragment}"):
+        assert len(titles(tab)) == 20
+
+
+def test_after_back_the_list_is_what_the_filters_say(page: Any, address: str) -> None:
+    page.check("[name=cut]")
+    page.select_option("[name=order]", "title")
+    before, said = titles(page), page.locator("#status").text_content()
+    page.goto("about:blank")
+    page.go_back()
+    assert page.is_checked("[name=cut]")
+    assert page.locator("#status").text_content() == said
+    assert titles(page) == before
+
+
+def test_accents_do_not_matter(page: Any) -> None:
+    page.fill("[name=words]", "CAFE")
+    number = len(titles(page))
+    page.fill("[name=words]", "Cafe\u0301")
+    assert len(titles(page)) == number > 0
+
+
+def test_a_page_without_rows_says_so(browser: Any, tmp_path: Path) -> None:
+    path = tmp_path / "empty.html"
+    path.write_text(rendered([], {}, None, [], {}, {}), encoding="utf-8")
+    for tab in _opened(browser, path.as_uri()):
+        assert tab.locator("#shown").text_content() == "No product was asked."
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
