@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from amazon_ft.files import InputError
-from amazon_ft.plots import Picture, copied, lengths, paired_scores, seen_unseen, svg
+from amazon_ft.plots import Picture, copied, estimates, lengths, paired_scores, seen_unseen, svg
 from amazon_ft.plots.memorising import LOOKS
 from amazon_ft.plots.spreading import FACES
 
@@ -274,3 +274,12 @@ def test_paired_scores_and_seen_unseen_go_where_they_are_told() -> None:
     upper, lower = Figure().subplots(2)
     assert paired_scores(SCORES, INTERVALS, axes=upper) is upper
     assert seen_unseen(SCORES, axes=lower) is lower
+
+
+@pytest.mark.parametrize(("corrected", "written"), [(0.01, "+9.7 [0.1, 22.4]"), (0.4, "≈ +9.7 [0.1, 22.4]")])
+def test_what_holm_does_not_allow_may_be_chance(corrected: float, written: str) -> None:
+    names = {"set": "variant", "of": "tuned", "less": "base", "metric": "rouge_l"}
+    row = names | {"difference": 0.097, "low": 0.001, "high": 0.224, "p_holm": corrected}
+    found = estimates.difference({}, {"differences": [row]}, "variant", ("base", "tuned"), "rouge_l")
+    assert found.written == written
+    assert found.direction == (corrected < 0.05)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from amazon_ft.comparison.verdict import told
 from amazon_ft.files import InputError
 
 Scores = Mapping[str, Mapping[str, Mapping[str, Any]]]  # set -> system -> metric -> value
@@ -36,12 +37,12 @@ class Estimate:
 
     value: float
     ends: tuple[float, float] | None = None
+    told: bool = True  # from chance
 
     @property
     def direction(self) -> int:
-        """Tell 1 if it lies above nothing, -1 below, 0 if nothing is within its interval."""
-        low, high = self.ends or (self.value, self.value)
-        return (low > 0) - (high < 0)
+        """Tell 1 if it lies above nothing, -1 below, 0 if that may be chance."""
+        return ((self.value > 0) - (self.value < 0)) * self.told
 
     @property
     def written(self) -> str:
@@ -82,7 +83,7 @@ def difference(scores: Scores, intervals: Intervals | None, set_: str, pair: Seq
     less, of = pair
     for found in (intervals or {}).get("differences", ()):
         if [found[key] for key in ("set", "of", "less", "metric")] == [set_, of, less, metric]:
-            return _estimate(found["difference"], (found["low"], found["high"]), metric)
+            return _estimate(found["difference"], (found["low"], found["high"]), metric, found)
     return _estimate(scores[set_][of][metric] - scores[set_][less][metric], None, metric)
 
 
@@ -91,11 +92,13 @@ def level(intervals: Intervals | None) -> str:
     return f"{intervals['level']:.0%} intervals" if intervals else ""
 
 
-def _estimate(value: float, ends: Sequence[float | None] | None, metric: str) -> Estimate:
+def _estimate(
+    value: float, ends: Sequence[float | None] | None, metric: str, row: Mapping[str, Any] | None = None
+) -> Estimate:
     whole = NAMES[metric][1]
     low, high = ends or (None, None)
     known = None if low is None or high is None else (100 * low / whole, 100 * high / whole)
-    return Estimate(100 * value / whole, known)
+    return Estimate(100 * value / whole, known, row is None or known is None or told(row))
 
 
 def _signed(number: float, sign: str = "-") -> str:
