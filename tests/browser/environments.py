@@ -6,11 +6,14 @@ that runs this: `python tests/browser/environments.py`.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import sysconfig
 import venv
 from pathlib import Path
+
+os.environ.setdefault("AMAZON_FT_CACHE", str(Path(__file__).parents[2] / ".cache"))  # as in conftest.py
 
 from amazon_ft.files import cache
 
