@@ -17,7 +17,7 @@ test: .venv/dev  ## set up, check style and types, pass the tests
 browser: .venv/dev  ## drive page and panel in a Chromium that is there: JupyterLab, Voila, classic Notebook
 	$(BIN)/pip install -q -e '.[browser]'
 	$(BIN)/python tests/browser/environments.py
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest tests/browser -rs
 
 check: .venv/dev  ## style and types alone, in seconds
 	$(BIN)/pre-commit run --all-files
