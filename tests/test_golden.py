@@ -15,6 +15,7 @@ from shapes import SHAPES
 from amazon_ft.products import Product
 from amazon_ft.prompts import Row, as_text, reasoned, render
 from amazon_ft.recipes import RECIPES, Recipe
+from amazon_ft.retrieval.grounding import shown
 from amazon_ft.steps import examples
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -26,15 +27,17 @@ PRODUCT = Product(
 )
 REASONING_ROW = {
     "Question": "What is the Café Olé mug's rim like?",
-    "Complex_CoT": "The customer asks about the rim.\nThe catalogue says that it is 1/2\" wide, so I'll say that.",
+    "Complex_CoT": "The customer asks about the rim.\nIt is 1/2\" wide, so I'll say that.",
     "Response": 'Its rim is 1/2" wide.',
 }
 
 
 def golden(recipe: Recipe) -> str:
     [asked] = examples([PRODUCT], recipe)
-    row = render(reasoned(asked, REASONING_ROW) if recipe.with_reasoning else asked, recipe.template)
-    prompt, completion = written(row, recipe)
+    if recipe.reasoning:
+        read = shown(PRODUCT, recipe.reasoning.characters) if recipe.reasoning.reads_entry else ""
+        asked = reasoned(asked, REASONING_ROW, read)
+    prompt, completion = written(render(asked, recipe.template), recipe)
     return f"--- prompt ---\n{prompt}\n--- completion ---\n{completion}\n"
 
 

@@ -12,16 +12,21 @@ import pytest
 from amazon_ft.files import InputError
 from amazon_ft.prompts import ChatTemplate, Question, TextTemplate
 from amazon_ft.recipes import (
+    BY_RULES,
+    CLOSED,
     RECIPES,
+    RULES,
     TINY_LLAMA,
     Generation,
     Grounding,
     HostedTraining,
     Lora,
+    Reasoning,
     Recipe,
     Training,
     named,
 )
+from amazon_ft.recipes import GROUNDED as GROUNDED_STYLE
 from amazon_ft.recipes.published import ALPACA, CHAT, FROM_SOURCE, INPUT_OUTPUT, REASONING, STYLES
 from amazon_ft.recipes.values import ALL_PROJECTIONS
 
@@ -36,7 +41,7 @@ TABLE: dict[str, dict[str, Any]] = {
         "template": CHAT,
         "load_in_4bit": False,
         "grounding": None,
-        "with_reasoning": False,
+        "reasoning": None,
         "training.lr_scheduler_type": "constant_with_warmup",
         "training.learning_rate": 4e-3,
         "training.effective_batch_size": 16,
@@ -59,7 +64,7 @@ TABLE: dict[str, dict[str, Any]] = {
         "template": REASONING,
         "load_in_4bit": True,
         "grounding": None,
-        "with_reasoning": True,
+        "reasoning": CLOSED,
         "lora.r": 16,
         "lora.lora_alpha": 16,
         "lora.lora_dropout": 0.0,
@@ -82,7 +87,7 @@ TABLE: dict[str, dict[str, Any]] = {
         "template": ALPACA,
         "load_in_4bit": True,
         "grounding": None,
-        "with_reasoning": False,
+        "reasoning": None,
         "rows": 100_000,
         "training.effective_batch_size": 44,
         "training.warmup_steps": 5,
@@ -100,7 +105,7 @@ TABLE: dict[str, dict[str, Any]] = {
         "template": ALPACA,
         "load_in_4bit": True,
         "grounding": None,
-        "with_reasoning": False,
+        "reasoning": None,
         "lora.r": 16,
         "lora.lora_alpha": 16,
         "lora.target_modules": ALL_PROJECTIONS,
@@ -116,7 +121,7 @@ TABLE: dict[str, dict[str, Any]] = {
         "template": INPUT_OUTPUT,
         "load_in_4bit": True,
         "grounding": None,
-        "with_reasoning": False,
+        "reasoning": None,
         "rows": 100_000,
         "lora.r": 32,
         "lora.lora_alpha": 64,
@@ -134,7 +139,7 @@ TABLE: dict[str, dict[str, Any]] = {
         "lora": None,
         "load_in_4bit": False,
         "grounding": None,
-        "with_reasoning": False,
+        "reasoning": None,
         "rows": 40_000,
         "training": HostedTraining(n_epochs=1, batch_size=8, learning_rate_multiplier=0.6, rows_per_job=20_000),
     },
@@ -143,7 +148,7 @@ TABLE: dict[str, dict[str, Any]] = {
         "template": CHAT,
         "load_in_4bit": True,
         "grounding": Grounding(),
-        "with_reasoning": False,
+        "reasoning": None,
         "lora.r": 16,
         "lora.lora_alpha": 16,
         "lora.target_modules": ALL_PROJECTIONS,
@@ -151,6 +156,22 @@ TABLE: dict[str, dict[str, Any]] = {
         "training.warmup_steps": 5,
         "training.max_steps": 60,
         "training.learning_rate": 2e-4,
+    },
+    "deepseek-r1-grounded": {
+        "base_model": "unsloth/DeepSeek-R1-Distill-Llama-8B",
+        "template": REASONING,
+        "grounding": None,
+        "reasoning": GROUNDED_STYLE,
+        "training.num_train_epochs": 2,
+        "rows": 2_000,
+    },
+    "demo-reasoning": {
+        "base_model": "amazon-ft/tiny-llama",
+        "template": REASONING,
+        "grounding": None,
+        "reasoning": BY_RULES,
+        "training.max_length": 256,
+        "generation.max_new_tokens": 128,
     },
 }
 
@@ -162,8 +183,8 @@ def value(recipe: Recipe, path: str) -> Any:
     return found
 
 
-def test_the_table_has_the_seven_recipes() -> None:
-    assert list(RECIPES) == list(TABLE) and len(TABLE) == 7
+def test_the_table_has_the_nine_recipes() -> None:
+    assert list(RECIPES) == list(TABLE) and len(TABLE) == 9
     assert all(named(name) is RECIPES[name] and RECIPES[name].name == name for name in TABLE)
 
 
@@ -198,6 +219,19 @@ def test_grounded_is_the_question_recipe_asked_from_a_source_in_english_and_port
     )
     assert tuple(question.input for question in GROUNDED.asked) == tuple(style.input for style in STYLES)
     assert {question.instruction for question in GROUNDED.asked} == {FROM_SOURCE}
+
+
+@pytest.mark.parametrize("style", [CLOSED, GROUNDED_STYLE, BY_RULES], ids=["closed", "grounded", "by rules"])
+def test_every_prompt_for_reasoning_rows_holds_the_product_and_the_language(style: Reasoning) -> None:
+    for prompt in (style.prompt, style.question_prompt, style.answer_prompt):
+        assert all("{" + name + "}" in prompt for name in ("title", "content", "language"))
+
+
+def test_only_the_grounded_style_lets_the_reasoning_cite_the_entry() -> None:
+    assert (CLOSED.reads_entry, GROUNDED_STYLE.reads_entry, BY_RULES.reads_entry) == (False, True, False)
+    assert "speak of no description, context" in CLOSED.prompt and "speak of no description" in CLOSED.answer_prompt
+    assert "speak of no" not in GROUNDED_STYLE.prompt + GROUNDED_STYLE.answer_prompt
+    assert (BY_RULES.server, CLOSED.server) == (RULES, "ollama")
 
 
 def test_two_hosted_jobs_take_the_hosted_rows() -> None:
@@ -239,6 +273,15 @@ CONTRADICTIONS: dict[str, tuple[Callable[[], object], str]] = {
     "local values, hosted training": (lambda: replace(GROUNDED, training=HostedTraining()), "a hosted one has none"),
     "reasoning that is not answered": (lambda: replace(REASONED, template=ALPACA), "has {reasoning}"),
     "reasoning that is not chatted": (lambda: replace(REASONED, template=CHAT), "has {reasoning}"),
+    "reasoning and grounding": (lambda: replace(REASONED, grounding=Grounding()), "not both"),
+    "a prompt without the title": (lambda: replace(CLOSED, question_prompt="What is it?"), "needs {title}"),
+    "a prompt without the facts": (lambda: replace(CLOSED, prompt="{title}?"), "prompt needs {content}"),
+    "an answer to no question": (lambda: replace(CLOSED, answer_prompt="{title} {content}"), "needs {question}"),
+    "an unknown language": (lambda: replace(CLOSED, language="tlh"), "one of en, pt"),
+    "more than all leading": (lambda: replace(CLOSED, most_leading=1.1), "a share"),
+    "hardly anything read": (lambda: replace(CLOSED, characters=199), "at least 200"),
+    "no words at all": (lambda: replace(CLOSED, response_words=(0, 3)), "range of words"),
+    "words from end to beginning": (lambda: replace(CLOSED, reasoning_words=(30, 3)), "range of words"),
     "no way to ask": (lambda: replace(DEMO, asked=()), "a way to ask"),
     "no rows": (lambda: replace(DEMO, rows=0), "rows"),
     "no rows held out": (lambda: replace(DEMO, held_out_rows=0), "held_out_rows"),
@@ -261,6 +304,7 @@ def test_a_contradiction_is_refused_with_a_sentence(made: Callable[[], object], 
         lambda: Training(max_steps=1, effective_batch_size=1, max_length=2),
         lambda: Lora(r=1, target_modules=("q_proj",), modules_to_save=("embed_tokens",), ensure_weight_tying=True),
         lambda: Question(instruction="{title}"),
+        lambda: replace(CLOSED, language="pt", most_leading=1.0, characters=200, response_words=(1, 1)),
         lambda: replace(REASONED, template=replace(CHAT, completion="{reasoning} {output}")),
         lambda: replace(HOSTED, training=Training(max_steps=1), lora=Lora()),
     ],
@@ -305,10 +349,12 @@ def listed(made: Any) -> Any:
     return [listed(part) for part in made] if isinstance(made, tuple | list) else made
 
 
+def tupled(record: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(part) if isinstance(part, list) else part for name, part in record.items()}
+
+
 def rebuilt(record: dict[str, Any], recipe: Recipe) -> Recipe:
-    lora = record["lora"] and {
-        name: tuple(part) if isinstance(part, list) else part for name, part in record["lora"].items()
-    }
+    lora = record["lora"] and tupled(record["lora"])
     inner = {
         "asked": tuple(Question(**question) for question in record["asked"]),
         "template": type(recipe.template)(**record["template"]),
@@ -316,6 +362,7 @@ def rebuilt(record: dict[str, Any], recipe: Recipe) -> Recipe:
         "lora": Lora(**lora) if lora else None,
         "generation": Generation(**record["generation"]),
         "grounding": record["grounding"] and Grounding(**record["grounding"]),
+        "reasoning": record["reasoning"] and Reasoning(**tupled(record["reasoning"])),
     }
     return Recipe(**record | inner)
 

@@ -72,7 +72,7 @@ def typical(recipe: Recipe) -> list[int]:
     sigma = math.sqrt(2 * math.log(MEAN / MEDIAN))
     normal = NormalDist(math.log(MEDIAN), sigma)
     most = recipe.training.max_length if isinstance(recipe.training, Training) else 0
-    more, times = REASONING if recipe.with_reasoning else 0, READ if recipe.grounding else 1
+    more, times = REASONING if recipe.reasoning else 0, READ if recipe.grounding else 1
     characters = (math.exp(normal.inv_cdf((place + 0.5) / SAMPLE)) for place in range(SAMPLE))
     return [min(most, round((AROUND + times * number) / CHARACTERS_A_TOKEN) + more) for number in characters]
 

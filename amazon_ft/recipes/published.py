@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from amazon_ft.files import InputError
 from amazon_ft.prompts import ChatTemplate, Question, TextTemplate
+from amazon_ft.recipes.reasoning import BY_RULES, CLOSED, GROUNDED
 from amazon_ft.recipes.values import Generation, Grounding, HostedTraining, Lora, Recipe, Training
 
 TINY_LLAMA = "amazon-ft/tiny-llama"  # built on this machine by amazon_ft.sample, never downloaded
@@ -40,49 +43,53 @@ FROM_SOURCE = (
     "if it does not hold the answer, say so."
 )
 
+IN_SECONDS = Training(
+    effective_batch_size=16,
+    learning_rate=4e-3,
+    lr_scheduler_type="constant_with_warmup",
+    num_train_epochs=32,
+    optim="adamw_torch",
+    max_length=192,
+)
+DEMO = Recipe(
+    name="demo",
+    base_model=TINY_LLAMA,
+    asked=STYLES,
+    template=CHAT,
+    lora=Lora(
+        lora_alpha=32,
+        target_modules=("q_proj", "v_proj"),
+        modules_to_save=("embed_tokens",),
+        ensure_weight_tying=True,
+    ),
+    training=IN_SECONDS,
+    generation=Generation(max_new_tokens=96),
+    load_in_4bit=False,
+    rows=64,
+    held_out_rows=64,
+)
+R1 = Recipe(
+    name="deepseek-r1-reasoning",
+    base_model="unsloth/DeepSeek-R1-Distill-Llama-8B",
+    asked=(
+        Question(
+            "You are a shopping assistant who knows the catalogue. Think before you answer.",
+            "What is {title}?",
+        ),
+    ),
+    template=REASONING,
+    training=Training(num_train_epochs=2),
+    generation=Generation(max_new_tokens=1200, temperature=0.2),
+    rows=2_000,
+    held_out_rows=200,
+    reasoning=CLOSED,
+)
+
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe(
-            name="demo",
-            base_model=TINY_LLAMA,
-            asked=STYLES,
-            template=CHAT,
-            lora=Lora(
-                lora_alpha=32,
-                target_modules=("q_proj", "v_proj"),
-                modules_to_save=("embed_tokens",),
-                ensure_weight_tying=True,
-            ),
-            training=Training(
-                effective_batch_size=16,
-                learning_rate=4e-3,
-                lr_scheduler_type="constant_with_warmup",
-                num_train_epochs=32,
-                optim="adamw_torch",
-                max_length=192,
-            ),
-            generation=Generation(max_new_tokens=96),
-            load_in_4bit=False,
-            rows=64,
-            held_out_rows=64,
-        ),
-        Recipe(
-            name="deepseek-r1-reasoning",
-            base_model="unsloth/DeepSeek-R1-Distill-Llama-8B",
-            asked=(
-                Question(
-                    "You are a shopping assistant who knows the catalogue. Think before you answer.",
-                    "What is {title}?",
-                ),
-            ),
-            template=REASONING,
-            training=Training(num_train_epochs=2),
-            generation=Generation(max_new_tokens=1200, temperature=0.2),
-            rows=2_000,
-            held_out_rows=200,
-            with_reasoning=True,
-        ),
+        DEMO,
+        R1,
         Recipe(
             name="tinyllama-alpaca",
             base_model="unsloth/tinyllama-chat-bnb-4bit",
@@ -127,6 +134,26 @@ RECIPES = {
             template=CHAT,
             training=Training(max_steps=60),
             grounding=Grounding(),
+        ),
+        replace(
+            R1,
+            name="deepseek-r1-grounded",
+            asked=(
+                Question(
+                    "You are a shopping assistant. Read the catalogue entry and think before you answer.",
+                    "What is {title}?",
+                ),
+            ),
+            reasoning=GROUNDED,
+        ),
+        replace(
+            DEMO,
+            name="demo-reasoning",
+            asked=R1.asked,
+            template=REASONING,
+            training=replace(IN_SECONDS, max_length=256),
+            generation=Generation(max_new_tokens=128),
+            reasoning=BY_RULES,
         ),
     )
 }

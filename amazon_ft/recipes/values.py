@@ -8,6 +8,7 @@ from typing import Any
 from amazon_ft.prompts import Question, Template
 
 SAMPLING = ("random", "group_by_length", "sequential")
+LANGUAGES = {"en": "English", "pt": "Brazilian Portuguese"}  # in which reasoning rows are written
 ALL_PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
@@ -109,6 +110,41 @@ class Grounding:
 
 
 @dataclass(frozen=True)
+class Reasoning:
+    """Hold how reasoning rows are asked for, what the trained model may read, and which rows are let through.
+
+    The prompts are patterns with {title}, {content}, {language} and, in the second of two calls, {question}.
+    """
+
+    style: str
+    prompt: str  # asks for question, reasoning and answer at once
+    question_prompt: str  # the first of two calls asks for a question alone
+    answer_prompt: str  # the second one answers it; what the model thinks meanwhile is the reasoning
+    reads_entry: bool  # the catalogue entry stands in the trained prompt, so that the reasoning may cite it
+    teacher: str  # the model that writes the rows, unless another one is named
+    server: str = "ollama"  # where it is asked: "ollama", the address of another server, or "rules" for no model
+    language: str = "en"
+    most_leading: float = 0.1  # share of yes/no questions that give their answer away
+    question_words: tuple[int, int] = (3, 60)
+    reasoning_words: tuple[int, int] = (15, 900)
+    response_words: tuple[int, int] = (1, 300)
+    characters: int = 4000  # of a description that are read
+
+    def __post_init__(self) -> None:
+        if not all("{title}" in text for text in (self.prompt, self.question_prompt, self.answer_prompt)):
+            raise ValueError("each prompt for reasoning rows needs {title}")
+        if "{content}" not in self.prompt or "{question}" not in self.answer_prompt:
+            raise ValueError("prompt needs {content} and answer_prompt needs {question}")
+        if self.language not in LANGUAGES or not 0 <= self.most_leading <= 1 or self.characters < 200:
+            raise ValueError(
+                f"language is one of {', '.join(LANGUAGES)}, most_leading a share, characters at least 200"
+            )
+        for low, high in (self.question_words, self.reasoning_words, self.response_words):
+            if not 1 <= low <= high:
+                raise ValueError("each range of words is at least 1, and its end not below its beginning")
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Hold everything that makes one run differ from another."""
 
@@ -123,15 +159,17 @@ class Recipe:
     rows: int = 100_000  # training rows, sampled over the whole catalogue
     held_out_rows: int = 1_000  # validation rows, and as many test rows
     grounding: Grounding | None = None
-    with_reasoning: bool = False
+    reasoning: Reasoning | None = None
 
     def __post_init__(self) -> None:
         if not self.asked or self.rows < 1 or self.held_out_rows < 1:
             raise ValueError("a recipe needs a way to ask, rows and held_out_rows")
         if isinstance(self.training, HostedTraining) == (self.lora is not None):
             raise ValueError("a local recipe needs a lora and a hosted one has none")
-        if self.with_reasoning and "{reasoning}" not in self.template.completion:
-            raise ValueError("with_reasoning needs a template whose completion has {reasoning}")
+        if self.reasoning and "{reasoning}" not in self.template.completion:
+            raise ValueError("reasoning needs a template whose completion has {reasoning}")
+        if self.reasoning and self.grounding:
+            raise ValueError("set reasoning or grounding, not both: each decides alone what the rows are")
 
     def as_dict(self) -> dict[str, Any]:
         """Give every value as plain data, for the manifest."""

@@ -61,6 +61,11 @@ def entry(uid: str, title: str, content: str) -> str:
     return f"Catalogue entry {_line(uid)}: {_line(title)}\n{_line(content)}"
 
 
+def shown(product: Product, characters: int) -> str:
+    """Show a product with the first passages of its description, of at most `characters`."""
+    return entry(product.uid, product.title, fit(_line(product.content), "", characters).text)
+
+
 def rows(products: Sequence[Product], grounding: Grounding, instruction: str) -> Iterator[Example]:
     """Make one row a product; its kind and its question come from a hash of its uid, whatever the products' order.
 

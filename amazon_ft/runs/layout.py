@@ -59,6 +59,26 @@ class Run:
         """Name the question / reasoning / response rows that a reasoning recipe trains on."""
         return self.folder / "reasoning.jsonl"
 
+    @property
+    def reasoning_ledger(self) -> Path:
+        """Name what was written about each product, kept or not, and what it took: one JSON object a line."""
+        return self.folder / "reasoning_ledger.jsonl"
+
+    @property
+    def reasoning_rejected(self) -> Path:
+        """Name the rows that the gate or a person rejected, and what failed, each with the reason."""
+        return self.folder / "reasoning_rejected.jsonl"
+
+    @property
+    def reasoning_reviews(self) -> Path:
+        """Name what people decided about reasoning rows, one JSON object a line."""
+        return self.folder / "reasoning_reviews.jsonl"
+
+    @property
+    def dataset(self) -> Path:
+        """Name the folder of the reasoning rows as a data set with its card, ready to be published."""
+        return self.folder / "dataset"
+
     def rows(self, split: str) -> Path:
         """Name the Alpaca rows of `split`, one of SPLITS."""
         return self.folder / f"{split}.jsonl"

@@ -63,16 +63,16 @@ def once(
         return False
     started = time.monotonic()
     work()
-    done = {
-        **asked,
-        "outputs": {path.name: digest(path) for path in outputs},
-        "seconds": round(time.monotonic() - started, 1),
-        "versions": _versions(),
-        "commit": _commit(),
-    }
+    record_step(run, step, asked | {"seconds": round(time.monotonic() - started, 1)}, outputs)
+    return True
+
+
+def record_step(run: Run, step: str, about: Mapping[str, Any], outputs: Sequence[Path]) -> None:
+    """Record a step that was done: what is to be known about it, its outputs, versions, commit."""
+    hashes = {path.name: digest(path) for path in outputs}
+    done = {**about, "outputs": hashes, "versions": _versions(), "commit": _commit()}
     record = manifest(run)
     write_json(run.manifest, {**record, "steps": {**record["steps"], step: done}})
-    return True
 
 
 def _checked(run: Run, record: Mapping[str, Any], inputs: Sequence[Path]) -> dict[str, str]:

@@ -211,7 +211,7 @@ def _generated(
     for system, said in texts.items():
         for (place, cell, _), answer in zip(tasks[system], said, strict=True):
             source = some[place].truth if cell in CLOSED_BOOK and some[place].truth else some[place].source
-            own = answers.checked(cell, source, **asdict(answer), thinks=recipe.with_reasoning)
+            own = answers.checked(cell, source, **asdict(answer), thinks=recipe.reasoning is not None)
             given[place][cell] = own
     return given
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -49,7 +49,7 @@ def format_rows(run: Run, recipe: Recipe) -> dict[str, int]:
     done = once(
         run,
         "format",
-        inputs=[run.products, run.near_duplicates, *([run.reasoning] if recipe.with_reasoning else [])],
+        inputs=[run.products, run.near_duplicates, *([run.reasoning] if recipe.reasoning else [])],
         settings={},
         outputs=[run.rows(split) for split in SPLITS],
         work=lambda: _format(run, recipe),
@@ -80,22 +80,40 @@ def _clean(run: Run, source: reading.Source, choices: Choices, workers: int) -> 
         write_text(page, report.page(counts))
 
 
-def _format(run: Run, recipe: Recipe) -> None:
+def sampled(run: Run, sizes: Mapping[str, int], uids: Collection[str] | None = None) -> dict[str, list[Product]]:
+    """Pick products of each split by hash of uid, only of `uids` if given; more of them begin with the same ones.
+
+    Withheld near-duplicates are left out, and so is whatever is held out by its title but has the description of a
+    training product.
+    """
     from amazon_ft.cleaning.twins import withheld
 
-    reasoning = {row["uid"]: row for row in read_jsonl(run.reasoning)} if recipe.with_reasoning else {}
     left_out = withheld(run.near_duplicates)
     usable = (
         product
         for row, product in enumerate(products.load(run.products))
-        if row not in left_out and (not recipe.with_reasoning or product.uid in reasoning)
+        if row not in left_out and (uids is None or product.uid in uids)
     )
-    sizes = {split: recipe.rows if split == "train" else recipe.held_out_rows for split in SPLITS}
     chosen = products.sample(usable, sizes)
     trained_on = {normalised(product.content) for product in chosen["train"]}
-    for split, some in chosen.items():
-        # A publisher's blurb stands on many products: held out by title, it would still be seen.
-        unseen = [product for product in some if split == "train" or normalised(product.content) not in trained_on]
-        made = examples(unseen, recipe)
-        rows = (prompts.reasoned(row, reasoning[row.source]) for row in made) if recipe.with_reasoning else made
-        write_jsonl(run.rows(split), map(asdict, rows))
+    # A publisher's blurb stands on many products: held out by title, it would still be seen.
+    return {
+        split: [product for product in some if split == "train" or normalised(product.content) not in trained_on]
+        for split, some in chosen.items()
+    }
+
+
+def _format(run: Run, recipe: Recipe) -> None:
+    reasoning = {row["uid"]: row for row in read_jsonl(run.reasoning)} if recipe.reasoning else None
+    sizes = {split: recipe.rows if split == "train" else recipe.held_out_rows for split in SPLITS}
+    for split, some in sampled(run, sizes, reasoning).items():
+        made = examples(some, recipe) if reasoning is None else _reasoned(some, recipe, reasoning)
+        write_jsonl(run.rows(split), map(asdict, made))
+
+
+def _reasoned(some: Sequence[Product], recipe: Recipe, rows: Mapping[str, Mapping[str, str]]) -> Iterator[Example]:
+    """Make the question, the reasoning and the answer that was written for each product."""
+    style = recipe.reasoning
+    for product in some:
+        read = grounding.shown(product, style.characters) if style and style.reads_entry else ""
+        yield prompts.reasoned(prompts.example(product, recipe.asked), rows[product.uid], read)

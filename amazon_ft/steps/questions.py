@@ -87,7 +87,7 @@ def pose(run: Run, recipe: Recipe, known: Trained, number: int) -> list[Posed]:
     held_out, every = rows(run, "test"), known.held_out | known.products
     variants = [row for row in held_out if family(every[row.source].title) in known.families][:number]
     unseen = [row for row in held_out if family(every[row.source].title) not in known.families][:number]
-    if len(variants) < number and not recipe.with_reasoning:
+    if len(variants) < number and not recipe.reasoning:
         more = _variants(run, known)[: number - len(variants)]
         every |= {product.uid: product for product in more}
         variants += examples(more, recipe)

@@ -57,6 +57,8 @@ def tokenized(examples: Sequence[Example], training: Training, template: Templat
             sources.append([example.source])
     if cut := sum(row.cut > 0 for row in kept):
         print(f"{cut:,} of {len(kept):,} answers were cut at max_length {training.max_length} and lose their end")
+    if shortened := sum(row.shortened > 0 for row in kept):
+        print(f"{shortened:,} of {len(kept):,} reasonings were shortened to max_length {training.max_length}")
     if refused:
         print(f"{len(refused):,} rows left out; the first: {refused[0]}")
     if not kept:

@@ -1,79 +1,20 @@
-"""The one record of a question with its answer, and its one rendering, for training and for asking alike."""
+"""Turn an example into the very tokens that a model is trained on, or asked with."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import Any, Protocol, TypedDict
-from zlib import crc32
+from typing import Any, Protocol
 
 from amazon_ft.files import InputError
-from amazon_ft.products import Product
+from amazon_ft.prompts.records import CONTROL, Example, Message, Row, Template, TextTemplate, render
 
 IGNORED = -100  # the label that carries no loss in PyTorch and TRL
-
-# Shapes that could pass for a control token or a heading of a template: <|im_end|>, </s>, </think>, [INST],
-# <<SYS>>, "### Response:", and DeepSeek's full-width bars.
-CONTROL = re.compile(r"(<(?=[|｜]|/?[A-Za-z_][\w-]*>)|\[(?=/?INST\])|#(?=#{1,5}\s*(?:\w|\Z)))")
-PLACEHOLDER = re.compile(r"\{(\w+)\}")
-
-Message = dict[str, str]
-
-
-class Row(TypedDict):
-    """Hold one row in TRL's prompt-completion format, as text or as messages."""
-
-    prompt: str | list[Message]
-    completion: str | list[Message]
-
-
-@dataclass(frozen=True)
-class Example:
-    """Hold an Alpaca record, what the model may read beside it, the uid that says so, and its reasoning."""
-
-    instruction: str
-    input: str
-    output: str
-    context: str = ""
-    source: str = ""
-    reasoning: str = ""
-
-
-@dataclass(frozen=True)
-class Question:
-    """Hold one way to ask for a product: patterns in which {title} stands for its title."""
-
-    instruction: str = ""
-    input: str = ""
-
-    def __post_init__(self) -> None:
-        if "{title}" not in self.instruction + self.input:
-            raise ValueError("a question needs {title} in its instruction or its input")
-
-
-@dataclass(frozen=True)
-class TextTemplate:
-    """Hold a template for plain text; the answer ends with the tokenizer's end-of-sequence token."""
-
-    name: str
-    prompt: str
-    prompt_without_input: str = ""
-    completion: str = "{output}"
-
-
-@dataclass(frozen=True)
-class ChatTemplate:
-    """Hold what each turn says; the tokenizer's own chat template frames and ends the turns."""
-
-    name: str = "chat"
-    system: str = "{instruction}"
-    user: str = "{input}"
-    completion: str = "{output}"
-
-
-Template = TextTemplate | ChatTemplate
+WORD = re.compile(r"\S+")
+SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*(?=\s)|\S(?=\s*\n)")
 
 
 class Tokenizer(Hashable, Protocol):
@@ -93,68 +34,12 @@ class Tokenizer(Hashable, Protocol):
 
 @dataclass(frozen=True)
 class Tokens:
-    """Hold one training row: ids, labels (IGNORED over the prompt), and how many answer tokens were cut."""
+    """Hold one training row: ids, labels (IGNORED over the prompt), and how many tokens of its two parts were cut."""
 
     input_ids: list[int]
     labels: list[int]
-    cut: int
-
-
-def example(product: Product, asked: Sequence[Question]) -> Example:
-    """Ask for `product` in one of the ways `asked`, chosen by its uid, and answer with its description."""
-    question = asked[crc32(product.uid.encode("utf-8", "replace")) % len(asked)]
-    title = {"title": product.title}
-    return Example(
-        instruction=fill(question.instruction, title),
-        input=fill(question.input, title),
-        output=product.content,
-        source=product.uid,
-    )
-
-
-def reasoned(example: Example, row: Mapping[str, str]) -> Example:
-    """Replace question and answer by those of a reasoning row: Question, Complex_CoT, Response."""
-    return replace(example, input=row["Question"], reasoning=row["Complex_CoT"], output=row["Response"])
-
-
-def free_question(text: str, asked: Sequence[Question]) -> Example:
-    """Put a user's own words where the first way of asking has the title.
-
-    Raises InputError if there are none.
-    """
-    if not text.strip():
-        raise InputError("the question is empty: write what you want to know about a product.")
-    question = asked[0]
-    own = {part.name: text for part in fields(question) if "{title}" in getattr(question, part.name)}
-    return Example(own.get("instruction", question.instruction), own.get("input", question.input), output="")
-
-
-def fill(pattern: str, values: Mapping[str, str]) -> str:
-    """Put values into a pattern in one pass, so that braces inside a value stay what they are."""
-    return PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), pattern)
-
-
-def neutral(text: str) -> str:
-    """Break whatever could pass for a control token or a heading of a template with a visible space."""
-    return CONTROL.sub(r"\1 ", text)
-
-
-def render(example: Example, template: Template) -> Row:
-    """Render an example as TRL's prompt and completion; the prompt is the same for training and for asking."""
-    values = {part.name: neutral(getattr(example, part.name)) for part in fields(example)}
-    if example.context:
-        values["input"] = f"{values['input']}\n\n{values['context']}".strip()
-    if isinstance(template, ChatTemplate):
-        turns = [("system", fill(template.system, values)), ("user", fill(template.user, values))]
-        return {
-            "prompt": [{"role": role, "content": text} for role, text in turns if text],
-            "completion": [{"role": "assistant", "content": fill(template.completion, values)}],
-        }
-    without_input = template.prompt_without_input and not values["input"]
-    return {
-        "prompt": fill(template.prompt_without_input if without_input else template.prompt, values),
-        "completion": fill(template.completion, values),
-    }
+    cut: int  # of the answer
+    shortened: int = 0  # of the reasoning before it
 
 
 def as_text(row: Row, tokenizer: Tokenizer) -> tuple[str, str]:
@@ -185,18 +70,40 @@ def stop_token_id(template: Template, tokenizer: Tokenizer) -> int:
 def tokenize(example: Example, template: Template, tokenizer: Tokenizer, max_length: int) -> Tokens:
     """Tokenize one training row of at most `max_length` tokens; a cut answer still ends with the stop token.
 
+    Reasoning is cut first, where a sentence ends if it can be: what closes it and the answer stay whole.
     Raises InputError if the prompt leaves no room, or if a text in it became a control token after all.
     """
     prompt, answer = _parts(example, template, tokenizer)
-    room = max_length - len(prompt) - 1
+    room, whole = max_length - len(prompt) - 1, len(answer)
     if room < 1:
         raise InputError(
             f"the prompt for {example.source or 'this question'} takes {len(prompt)} of max_length {max_length} "
             "tokens and leaves no room for an answer: raise max_length or shorten the context."
         )
     _refuse_forged(example, template, tokenizer, [*prompt, *answer])
+    if whole > room and example.reasoning:
+        answer = _answer_within(example, template, tokenizer, room)
     trained = [*answer[:room], stop_token_id(template, tokenizer)]
-    return Tokens([*prompt, *trained], [IGNORED] * len(prompt) + trained, max(0, len(answer) - room))
+    labels = [IGNORED] * len(prompt) + trained
+    return Tokens([*prompt, *trained], labels, max(0, len(answer) - room), whole - len(answer))
+
+
+def _answer_within(example: Example, template: Template, tokenizer: Tokenizer, room: int) -> list[int]:
+    """Tokenize the answer with as much of its reasoning as there is room for, or with none."""
+
+    def answer(reasoning: str) -> list[int]:
+        return _parts(replace(example, reasoning=reasoning), template, tokenizer)[1]
+
+    return answer(_first_words(example.reasoning, lambda text: len(answer(text)) <= room))
+
+
+def _first_words(text: str, fits: Callable[[str], bool]) -> str:
+    """Give as many first words of a text as fit, up to the end of a sentence where that costs less than half."""
+    ends = [match.end() for match in WORD.finditer(text)]
+    number = bisect_left(ends, True, key=lambda end: not fits(text[:end]))
+    kept = text[: ends[number - 1]] if number else ""
+    sentence = max((match.end() for match in SENTENCE_END.finditer(text, 0, len(kept) + 1)), default=0)
+    return kept[:sentence] if 2 * sentence > len(kept) and fits(kept[:sentence]) else kept
 
 
 def _parts(example: Example, template: Template, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:

@@ -1,0 +1,51 @@
+"""The one record and its rendering, as text and as tokens, for training and for asking alike. Pure."""
+
+from amazon_ft.prompts.records import (
+    CONTROL,
+    ChatTemplate,
+    Example,
+    Message,
+    Question,
+    Row,
+    Template,
+    TextTemplate,
+    example,
+    fill,
+    free_question,
+    neutral,
+    reasoned,
+    render,
+)
+from amazon_ft.prompts.tokens import (
+    IGNORED,
+    Tokenizer,
+    Tokens,
+    as_text,
+    prompt_ids,
+    stop_token_id,
+    tokenize,
+)
+
+__all__ = [
+    "CONTROL",
+    "IGNORED",
+    "ChatTemplate",
+    "Example",
+    "Message",
+    "Question",
+    "Row",
+    "Template",
+    "TextTemplate",
+    "Tokenizer",
+    "Tokens",
+    "as_text",
+    "example",
+    "fill",
+    "free_question",
+    "neutral",
+    "prompt_ids",
+    "reasoned",
+    "render",
+    "stop_token_id",
+    "tokenize",
+]
