@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from amazon_ft.files import InputError
 from amazon_ft.recipes import RECIPES, Recipe, named
@@ -44,6 +45,10 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--products", metavar="FILE", default="bundled", help="a catalogue (default: the bundled one)")
     clean = _verb(verbs, "clean", _clean, "clean a catalogue into products.parquet, with a count for every row")
     _choices(clean)
+    reasoning = _verb(
+        verbs, "reasoning", _reasoning, "have a local model write the rows of a reasoning recipe, or go on"
+    )
+    _reasoning_choices(reasoning)
     _verb(verbs, "format", _format, "write the recipe's training, validation and test rows")
     train = _verb(verbs, "train", _train, "train the recipe's adapter, or go on where an earlier session stopped")
     train.add_argument("--checkpoint-minutes", metavar="N", type=float, default=10, help="default: %(default)s")
@@ -89,6 +94,33 @@ def _choices(clean: argparse.ArgumentParser) -> None:
     clean.add_argument("--shards", metavar="N", type=int, help="also write the products in files of N rows")
     workers = min(os.cpu_count() or 1, MOST_WORKERS)
     clean.add_argument("--workers", metavar="N", type=int, default=workers, help="processes (default: %(default)s)")
+
+
+def _reasoning_choices(reasoning: argparse.ArgumentParser) -> None:
+    reasoning.add_argument("--products", metavar="N", type=int, help="to write about (default: the recipe's rows)")
+    reasoning.add_argument(
+        "--server",
+        metavar="ADDRESS",
+        default="",
+        help="'ollama', the address of an OpenAI-compatible server, or 'rules' (default: the recipe's)",
+    )
+    reasoning.add_argument("--model", metavar="NAME", default="", help="default: the recipe's teacher")
+    how = reasoning.add_argument_group("how it is asked")
+    how.add_argument("--calls", choices=("one", "two"), help="two: the model's own thinking becomes the reasoning")
+    how.add_argument("--temperature", metavar="T", type=float)
+    how.add_argument("--max-tokens", metavar="N", type=int, help="of a reply")
+    how.add_argument("--timeout", metavar="SECONDS", type=float, help="for a whole reply")
+    pace = reasoning.add_argument_group("how far, and how fast")
+    pace.add_argument("--workers", metavar="N", type=int, help="requests at once")
+    pace.add_argument("--rows", metavar="N", type=int, help="stop at so many rows")
+    pace.add_argument("--tokens", metavar="N", type=int, help="stop at so many tokens")
+    pace.add_argument("--minutes", metavar="N", type=float, help="stop after so many minutes")
+    pace.add_argument("--retry-failed", action="store_true", help="ask again for products that failed")
+    data = reasoning.add_argument_group("the data set")
+    data.add_argument("--dataset", action="store_true", help="write it with its card, from the rows there are")
+    data.add_argument("--push", metavar="OWNER/NAME", help="publish it on the Hugging Face Hub, private by default")
+    data.add_argument("--public", action="store_true", help="publish it for everybody")
+    data.add_argument("--dry-run", action="store_true", help="show what would be published, and stop")
 
 
 def _verb(verbs: argparse._SubParsersAction, name: str, run: object, help_: str) -> argparse.ArgumentParser:  # type: ignore[type-arg]
@@ -142,6 +174,33 @@ def _clean(asked: argparse.Namespace) -> None:
         paths = products.write_shards(run.shards, products.load(run.products), asked.shards)
         print(f"  {len(paths)} shards in {run.shards}")
     print(f"  page: {run.cleaning_page}")
+
+
+def _reasoning(asked: argparse.Namespace) -> None:
+    from amazon_ft import steps
+    from amazon_ft.reasoning.asking import Pace
+    from amazon_ft.reasoning.dialects import Options
+
+    run, recipe = _chosen(asked)
+    if asked.dataset or asked.push:
+        paths = steps.reasoning_data(run, recipe)
+        print("\n".join(f"  {path}" for path in paths))
+        if asked.push:
+            from amazon_ft.publishing import publish_dataset
+
+            print(publish_dataset(run.dataset, asked.push, private=not asked.public, dry_run=asked.dry_run))
+        return
+    options = Options(**_given(asked, "calls", "temperature", "max_tokens", "timeout"))
+    pace = Pace(**_given(asked, "workers", "rows", "tokens", "minutes"))
+    wanted = steps.Wanted(asked.products, asked.server, asked.model, options, pace, asked.retry_failed)
+    counts = steps.write_reasoning(run, recipe, wanted)
+    for outcome in ("rejected", "failed"):
+        for reason, number in counts[outcome].items():
+            print(f"  {outcome} {number:>6,}  {reason}")
+
+
+def _given(asked: argparse.Namespace, *names: str) -> dict[str, Any]:
+    return {name: getattr(asked, name) for name in names if getattr(asked, name) is not None}
 
 
 def _format(asked: argparse.Namespace) -> None:

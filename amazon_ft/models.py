@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,7 +77,6 @@ def load(recipe: Recipe, *, adapter: Path | None = None, backend: str | None = N
     four_bit = recipe.load_in_4bit and machine.device == "cuda"
     print(f"{recipe.base_model} in {precision.dtype}{', weights in 4 bits' if four_bit else ''}: {precision.reason}")
     print(f"backend {chosen.name}: {chosen.reason}")
-    os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")  # before the first allocation
     open_ = _with_unsloth if chosen.name == "unsloth" else _with_transformers
     try:
         model, tokenizer = open_(where, recipe, precision, machine, four_bit)

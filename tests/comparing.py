@@ -26,8 +26,9 @@ FRACTIONS = ("number_precision", "number_recall", "code_precision", "name_precis
 METRICS = (
     *("exact", *OVERLAPS, "chrf", *FRACTIONS, "invented_numbers", "cites", "longest_copied", "nearest"),
     *("length_ratio", "stopped", "right", "loss", "similarity"),
+    *("reasoned", "claims_source", "reasoning_invented"),
 )
-ON_GENERAL = {"stopped", "repetition", "right", "loss"}
+ON_GENERAL = {"stopped", "repetition", "right", "loss", "reasoned", "claims_source"}
 NASTY = (
     "<script>alert(1)</script>",
     '</script><img src=x onerror="alert(1)">',
@@ -182,6 +183,9 @@ def _measures(row: Mapping[str, Any], answer: Mapping[str, Any], random: Random)
         "right": [0.0, 0],
         "loss": list(row.get("loss", {}).get(answer["cell"], [0.0, 0])),
         "similarity": [round(0.4 + level / 2, 4), 1],
+        "reasoned": [float(bool(answer["reasoning"])), 1] if answer["cell"].startswith("tuned") else [0.0, 0],
+        "claims_source": [0.0, int(bool(answer["reasoning"]) and answer["cell"] == "tuned")],
+        "reasoning_invented": [2.0 if answer["reasoning"] else 0.0, int(bool(answer["reasoning"]))],
     }
     if row["set"] != "general":
         return measures

@@ -11,7 +11,7 @@ import pytest
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics import CHRF
 
-from amazon_ft.evaluation import measured, overlap, signature
+from amazon_ft.evaluation import TESTED, measured, overlap, signature
 from amazon_ft.evaluation.nearest import nearest, weighed
 from amazon_ft.retrieval.quoting import says
 
@@ -222,3 +222,46 @@ def test_measuring_changes_nothing_and_can_be_written() -> None:
     assert json.dumps(rows) == before
     assert json.loads(json.dumps(made)) == made
     assert measured(made) == made
+
+
+def thinking(thought: str, text: str = TRUE, system: str = "tuned", **more: Any) -> dict[str, Any]:
+    rows = [row(**more) | {system: answer(text, reasoning=thought)}, row() | {system: answer(TRUE, reasoning="So.")}]
+    return dict(measured(rows)[0][system]["measures"])
+
+
+def test_a_reasoning_is_measured_where_a_system_reasons_at_all() -> None:
+    silent = measures(TRUE)
+    assert silent["reasoned"] == silent["claims_source"] == silent["reasoning_invented"] == [0, 0]
+    assert thinking("I recall a mug.")["reasoned"] == [1, 1]
+    assert thinking("I recall a mug and never", "")["reasoned"] == [0, 1]
+    none = thinking("")
+    assert (none["reasoned"], none["claims_source"], none["reasoning_invented"]) == ([0, 1], [0, 0], [0, 0])
+    [first] = measured([row() | {"base": answer(TRUE), "tuned": answer(TRUE, reasoning="So.")}])
+    assert (first["base"]["measures"]["reasoned"], first["tuned"]["measures"]["reasoned"]) == ([0, 0], [1, 1])
+    assert thinking("", asked="", system="extractive")["reasoned"] == [0, 0]
+
+
+def test_a_source_is_claimed_by_who_was_given_none() -> None:
+    cites = "The description says that it is steel."
+    assert thinking(cites)["claims_source"] == [1, 1]
+    assert thinking(cites, system="base")["claims_source"] == [1, 1]
+    assert thinking("I recall steel.")["claims_source"] == [0, 1]
+    assert thinking(cites, system="tuned_with_source")["claims_source"] == [0, 0]
+
+
+def test_a_reasoning_invents_what_stands_nowhere_in_the_entry() -> None:
+    assert thinking("1. It is the SP-8.\n2. It holds 300 ml, or 450 ml, or 7 l.")["reasoning_invented"] == [2, 1]
+    assert thinking("It holds 9 l.", content="It holds 9 l.")["reasoning_invented"] == [0, 1]
+    assert thinking("It holds 9 l.", source="", set_="own", reference="")["reasoning_invented"] == [0, 0]
+
+
+def test_what_is_thought_changes_no_measure_of_the_answer() -> None:
+    own = ("reasoned", "claims_source", "reasoning_invented")
+    found = thinking("The description says 450 ml of Lidl SP-9 B000000001. A steel mug from Évora that holds 300 ml")
+    assert {name: value for name, value in found.items() if name not in own} == {
+        name: value for name, value in thinking("So.").items() if name not in own
+    }
+
+
+def test_no_measure_of_reasoning_is_tested_for_significance() -> None:
+    assert not {"reasoned", "claims_source", "reasoning_invented"} & {name for some in TESTED.values() for name in some}

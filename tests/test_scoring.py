@@ -45,6 +45,9 @@ def test_a_perfect_answer_scores_full_marks() -> None:
         "stopped": 1.0,
         "right": None,
         "loss": None,
+        "reasoned": None,
+        "claims_source": None,
+        "reasoning_invented": None,
         "perplexity": None,
     }
     assert tuple(scores(TRUE)) == ("n", *SCORES)

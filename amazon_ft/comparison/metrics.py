@@ -189,6 +189,30 @@ METRICS = {
             "A parcela das respostas que terminaram antes do limite de comprimento.",
         ),
     ),
+    "reasoned": Metric(
+        Text("Reasoned, then answered", "Raciocinou e respondeu"),
+        Text(
+            "The share of answers before which the model reasoned and came to an end of it.",
+            "A parcela das respostas antes das quais o modelo raciocinou e concluiu o raciocínio.",
+        ),
+    ),
+    "claims_source": Metric(
+        Text("Claims a source it was not given", "Alega uma fonte que não recebeu"),
+        Text(
+            "Of the reasonings from memory, the share that cites a description or another text; 0 is best.",
+            "Dos raciocínios de memória, a parcela que cita uma descrição ou outro texto; 0 é o melhor.",
+        ),
+        better="lower",
+    ),
+    "reasoning_invented": Metric(
+        Text("Invented numbers in the reasoning", "Números inventados no raciocínio"),
+        Text(
+            "Numbers and codes of a reasoning that stand nowhere in the product's entry; 0 is best.",
+            "Números e códigos de um raciocínio que não estão na entrada do produto; 0 é o melhor.",
+        ),
+        ".2f",
+        "lower",
+    ),
 }
 HEADLINES = ("exact", "right", "rouge_l", "chrf", "number_precision", "number_recall", "invented_numbers", "copied")
 

@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Any
 
 from amazon_ft.evaluation import overlap
+from amazon_ft.evaluation.claims import claims, unknown
 from amazon_ft.evaluation.facts import SHARED, codes, names, precision, quantities, recall
 from amazon_ft.evaluation.nearest import Descriptions, nearest, weighed
 from amazon_ft.products import normalised
@@ -33,6 +34,7 @@ class Said:
     row: Mapping[str, Any]
     system: str
     nearest: Ratio
+    thinks: bool  # the system reasons before some answer of the comparison
 
     @property
     def answer(self) -> Mapping[str, Any]:
@@ -43,6 +45,11 @@ class Said:
     def text(self) -> str:
         """Give the answer without lead, quotation marks and citation."""
         return bare(self.answer["text"])
+
+    @property
+    def reasoning(self) -> str:
+        """Give what the system said before its answer."""
+        return str(self.answer.get("reasoning", ""))
 
     @cached_property
     def truth(self) -> str:
@@ -81,8 +88,11 @@ def measured(rows: Sequence[Mapping[str, Any]], similar: Similar | None = None) 
     `similar` gives the similarity of pairs of texts, such as a Similarity; without it there is no such measure.
     """
     near = _recalled(rows)
+    thinking = {name for row in rows for name in systems(row) if row[name].get("reasoning")}
     said = [
-        Said(row, name, near.get((place, name), NOTHING)) for place, row in enumerate(rows) for name in systems(row)
+        Said(row, name, near.get((place, name), NOTHING), name in thinking)
+        for place, row in enumerate(rows)
+        for name in systems(row)
     ]
     measures = [{metric: list(measure(each)) for metric, measure in MEASURES.items()} for each in said]
     if similar:
@@ -96,9 +106,12 @@ def invented(row: Mapping[str, Any], system: str) -> list[str]:
 
     Whatever product was found for a system to read, all are held against the one that the question is about.
     """
-    entry = "\n".join((row["source"], row["title"], row.get("content") or row["reference"]))
-    nowhere = _nowhere("\n".join(row[name]["text"] for name in systems(row)), entry)
+    nowhere = _nowhere("\n".join(row[name]["text"] for name in systems(row)), _entry(row))
     return [fact.text for fact in facts(row[system]["text"], "") if fact.text.casefold() in nowhere]
+
+
+def _entry(row: Mapping[str, Any]) -> str:
+    return "\n".join((row["source"], row["title"], row.get("content") or row["reference"]))
 
 
 def signature() -> str:
@@ -116,33 +129,11 @@ def _exact(said: Said) -> Ratio:
     return int(said.text.split() == said.truth.split()), 1
 
 
-def _rouge_l(said: Said) -> Ratio:
-    return round(overlap.rouge_l(said.words, said.true_words), 6), 1
-
-
-def _rouge_1(said: Said) -> Ratio:
-    return round(overlap.rouge_1(said.words, said.true_words), 6), 1
-
-
 def _chrf(said: Said) -> Ratio:
     return round(float(_chrf_against(said.truth).corpus_score([said.text], None).score), 4), 1
 
 
-def _number_precision(said: Said) -> Ratio:
-    return precision(quantities(said.text), quantities(said.truth))
-
-
-def _number_recall(said: Said) -> Ratio:
-    return recall(quantities(said.text), quantities(said.truth))
-
-
-def _code_precision(said: Said) -> Ratio:
-    found = codes(said.text, said.source)
-    return sum(found.values()), len(found)
-
-
-def _name_precision(said: Said) -> Ratio:
-    found = names(said.text, said.source)
+def _held(found: Mapping[str, bool]) -> Ratio:
     return sum(found.values()), len(found)
 
 
@@ -157,21 +148,12 @@ def _cites(said: Said) -> Ratio:
     return int(cites(said.answer["text"], said.row["source"])), 1
 
 
-def _copied(said: Said) -> Ratio:
-    return overlap.copied(said.runs), len(said.runs)
-
-
-def _longest_copied(said: Said) -> Ratio:
-    return max(said.runs, default=0), 1
-
-
-def _length_ratio(said: Said) -> Ratio:
-    return len(said.words), len(said.true_words)
-
-
 def _stopped(said: Said) -> Ratio:
-    asked = said.system not in WITHOUT_MODEL and said.answer.get("asked") != ""
-    return (int(said.answer["stopped"]), 1) if asked else NOTHING
+    return (int(said.answer["stopped"]), 1) if _asked(said) else NOTHING
+
+
+def _asked(said: Said) -> bool:
+    return said.system not in WITHOUT_MODEL and said.answer.get("asked") != ""
 
 
 def _right(said: Said) -> Ratio:
@@ -189,25 +171,42 @@ def _loss(said: Said) -> Ratio:
     return nats, tokens
 
 
+def _reasoned(said: Said) -> Ratio:
+    closed = bool(said.reasoning and said.answer["text"].strip())
+    return (int(closed), 1) if said.thinks and _asked(said) else NOTHING
+
+
+def _claims_source(said: Said) -> Ratio:
+    return (int(bool(claims(said.reasoning))), 1) if said.reasoning and said.system in CLOSED_BOOK else NOTHING
+
+
+def _reasoning_invented(said: Said) -> Ratio:
+    known = said.reasoning and said.row["source"]
+    return (len(unknown(said.reasoning, _entry(said.row))), 1) if known else NOTHING
+
+
 MEASURES: Mapping[str, Callable[[Said], Ratio]] = {
     "exact": _when_true(_exact),
-    "rouge_l": _when_true(_rouge_l),
-    "rouge_1": _when_true(_rouge_1),
+    "rouge_l": _when_true(lambda said: (round(overlap.rouge_l(said.words, said.true_words), 6), 1)),
+    "rouge_1": _when_true(lambda said: (round(overlap.rouge_1(said.words, said.true_words), 6), 1)),
     "chrf": _when_true(_chrf),
-    "number_precision": _when_true(_number_precision),
-    "number_recall": _when_true(_number_recall),
-    "code_precision": _when_true(_code_precision),
-    "name_precision": _when_true(_name_precision),
+    "number_precision": _when_true(lambda said: precision(quantities(said.text), quantities(said.truth))),
+    "number_recall": _when_true(lambda said: recall(quantities(said.text), quantities(said.truth))),
+    "code_precision": _when_true(lambda said: _held(codes(said.text, said.source))),
+    "name_precision": _when_true(lambda said: _held(names(said.text, said.source))),
     "invented_numbers": _invented_numbers,
     "cites": _cites,
-    "copied": _when_true(_copied),
-    "longest_copied": _when_true(_longest_copied),
+    "copied": _when_true(lambda said: (overlap.copied(said.runs), len(said.runs))),
+    "longest_copied": _when_true(lambda said: (max(said.runs, default=0), 1)),
     "nearest": lambda said: said.nearest,
-    "length_ratio": _when_true(_length_ratio),
+    "length_ratio": _when_true(lambda said: (len(said.words), len(said.true_words))),
     "repetition": lambda said: overlap.repeated(said.words),
     "stopped": _stopped,
     "right": _right,
     "loss": _loss,
+    "reasoned": _reasoned,
+    "claims_source": _claims_source,
+    "reasoning_invented": _reasoning_invented,
 }
 
 

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 
 GIB = 2**30
+SEGMENTS = "expandable_segments:True"
 UNSLOTH_CAPABILITY = (7, 0)  # bitsandbytes is content with 6.0
 BF16_CAPABILITY = (8, 0)  # torch.cuda.is_bf16_supported() also says True where bfloat16 is only emulated
 
@@ -40,8 +41,13 @@ class Precision:
 
 
 def measure() -> Machine:
-    """Measure this machine; a cap on this process's share of the GPU's memory counts."""
+    """Measure this machine; a cap on this process's share of the GPU's memory counts.
+
+    Whatever is allocated from now on comes in segments that can grow: rows of all lengths leave no holes.
+    """
     import torch
+
+    os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", SEGMENTS)  # read when CUDA is looked at for the first time
 
     if not torch.cuda.is_available():
         return Machine("cpu", f"CPU, {os.cpu_count()} cores, no CUDA GPU", None)

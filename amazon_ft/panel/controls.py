@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ import ipywidgets as widgets
 
 WIDE = "100%"  # and never rem: it is 10 px in the classic notebook
 OFF = "aft-off"
+AWAY = "aft-away"
+LATE = 0.5  # seconds by which Enter may overtake the letters before it
 
 
 class Choice:
@@ -83,6 +86,39 @@ def text(entered: Callable[[], object]) -> Any:
     return made
 
 
+def area(lines: int, typed: Callable[[], object]) -> Any:
+    """Make a field of so many lines to write in; `typed` is called whenever its text changes."""
+    layout = widgets.Layout(width=WIDE, height="auto", min_width="0")
+    made = widgets.Textarea(rows=lines, layout=layout, style={"description_width": "initial"})
+    made.add_class("aft-area")
+    made.observe(lambda _: typed(), "value")
+    return made
+
+
+class Command:
+    """A line to type a command in: `entered` gets it on Enter, and the line is empty again."""
+
+    def __init__(self, entered: Callable[[str], object], clock: Callable[[], float] = time.monotonic) -> None:
+        self._entered, self._clock, self._until = entered, clock, clock()
+        self.control = text(self._submit)
+        self.control.observe(lambda _: self._come(), "value")
+
+    def _submit(self) -> None:
+        if self.control.value.strip():
+            self._take()
+        else:
+            self._until = self._clock() + LATE
+
+    def _come(self) -> None:
+        if self.control.value.strip() and self._clock() < self._until:
+            self._take()
+
+    def _take(self) -> None:
+        said, self._until = self.control.value.strip(), self._clock()
+        self.control.value = ""
+        self._entered(said)
+
+
 def number(value: float, low: float, high: float, step: float | None = None) -> Any:
     """Make a field for a whole number, or with `step` for any number, within bounds."""
     style, layout = {"description_width": "initial"}, widgets.Layout(width="240px")
@@ -107,7 +143,7 @@ class Folded:
 
     def _show(self) -> None:
         self.button.description = f"{'▾' if self.button.value else '▸'} {self._title}"
-        self._inside.layout.display = None if self.button.value else "none"
+        show(self._inside, self.button.value)
 
 
 def switch(flipped: Callable[[], object]) -> Any:
@@ -124,6 +160,16 @@ def enable(some: Iterable[Any], enabled: bool) -> None:
     """
     for each in some:
         (each.remove_class if enabled else each.add_class)(OFF)
+
+
+def show(control: Any, shown: bool) -> None:
+    """Show a control, or hide it from eyes and keyboard."""
+    control.layout.display = None if shown else "none"
+
+
+def away(control: Any, is_away: bool) -> None:
+    """Hide controls that have done their part from eyes, but never from the keyboard while it is on one of them."""
+    (control.add_class if is_away else control.remove_class)(AWAY)
 
 
 def focus(control: Any) -> None:

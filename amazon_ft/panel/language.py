@@ -96,6 +96,32 @@ class Labels:
     no_votes: str
     chance: str
     beyond_chance: str
+    # Review
+    accept: str
+    edit: str
+    reject: str
+    back: str
+    save: str
+    cancel: str
+    response: str
+    product: str
+    row: str
+    reviewed: str
+    decisions: Mapping[str, str]
+    original: str
+    letter: str
+    letters: str
+    edit_letters: str
+    no_letter: str
+    all_decided: str
+    all_reviewed: str
+    nothing_to_review: str
+    first_row: str
+    last_row: str
+    save_first: str
+    edit_first: str
+    too_soon: str
+    not_saved: str
     # Export
     export: str
     exporting: str

@@ -67,4 +67,4 @@ GROUNDED = Reasoning(
     teacher="deepseek-r1:8b",
 )
 # The tiny model reads 256 tokens; what rules write is short, and no model is asked.
-BY_RULES = replace(CLOSED, server=RULES, teacher="made by rules", reasoning_words=(8, 80))
+BY_RULES = replace(CLOSED, server=RULES, teacher="made by rules", reasoning_words=(8, 80), most_leading=0.01)

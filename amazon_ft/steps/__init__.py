@@ -10,6 +10,7 @@ from amazon_ft.sources.reading import BUNDLED
 from amazon_ft.steps.asking import Desk
 from amazon_ft.steps.comparing import QUESTIONS, compare
 from amazon_ft.steps.preparing import clean, examples, format_rows, rows
+from amazon_ft.steps.reasoning import Wanted, reasoning_data, sift, to_review, write_reasoning
 from amazon_ft.steps.reporting import export
 from amazon_ft.steps.training import AS_USUAL, Options, train
 
@@ -18,20 +19,27 @@ __all__ = [
     "QUESTIONS",
     "Desk",
     "Options",
+    "Wanted",
     "clean",
     "compare",
     "demo",
     "examples",
     "export",
     "format_rows",
+    "reasoning_data",
     "rows",
+    "sift",
+    "to_review",
     "train",
+    "write_reasoning",
 ]
 
 
 def demo(run: Run, recipe: Recipe, source: str = BUNDLED) -> Path:
     """Walk the whole road and return the path of the page."""
     clean(run, source)
+    if recipe.reasoning:
+        write_reasoning(run, recipe)
     format_rows(run, recipe)
     train(run, recipe)
     compare(run, recipe)

@@ -1,0 +1,88 @@
+"""Say what an error of a server, or on the way to it, means for the row that was asked for. Pure."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping
+from email.utils import parsedate_to_datetime
+from json import JSONDecodeError
+from typing import Any
+
+from amazon_ft.reasoning.authors import Trouble
+
+SHOWN = 200  # characters of a server's own words
+LATER = {
+    408: "timed out",
+    409: "the server is busy",
+    425: "the server is busy",
+    429: "the server is busy",
+    503: "the server is busy",
+    504: "timed out",
+    529: "the server is busy",
+}
+NEVER = {
+    401: "the key was refused",
+    403: "the key was refused",
+    404: "the server has no such model",
+    413: "the prompt is too long",
+    501: "the server cannot do that",
+}
+AWAY = ("ConnectError", "ConnectTimeout")  # of httpx and httpx2, of which openai brings one or the other
+LIBRARIES = ("openai", "httpx", "httpx2", "httpcore", "httpcore2")
+
+
+def foreign(error: BaseException) -> bool:
+    """Tell whether an error comes from the server or the way to it, and not from a mistake in the program."""
+    kinds = (ConnectionError, TimeoutError, JSONDecodeError, UnicodeDecodeError)
+    return isinstance(error, kinds) or type(error).__module__.partition(".")[0] in LIBRARIES
+
+
+def trouble(error: BaseException) -> Trouble:
+    """Turn an error into what it means: to be asked again later, or never."""
+    status = getattr(error, "status_code", None)
+    if not isinstance(status, int):
+        return _on_the_way(error)
+    headers: Mapping[str, str] = getattr(getattr(error, "response", None), "headers", {})
+    # What is said about a key may hold a part of it.
+    detail = f"status {status}" + ("" if status in (401, 403) else f": {words(error)}")
+    if status in LATER or (status >= 500 and status not in NEVER):
+        reason = LATER.get(status, "the server failed")
+        return Trouble(reason, detail, again="later", wait=wait(headers))
+    return Trouble(NEVER.get(status, "the server refused the request"), detail)
+
+
+def wait(headers: Mapping[str, str]) -> float | None:
+    """Read for how many seconds a server wants to be left alone; None where it does not say."""
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        if re.fullmatch(r"\d+(\.\d+)?", text := headers.get(name, "").strip()):
+            return float(text) / unit
+    try:
+        return max(0.0, parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def words(error: BaseException) -> str:
+    """Give what a server said."""
+    body: Any = getattr(error, "body", None)
+    said = body.get("message") if isinstance(body, Mapping) else body
+    return str(said or error) or type(error).__name__
+
+
+def shown(text: str, secrets: Iterable[str]) -> str:
+    """Make a text short, of one line, and without secrets."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return " ".join(text.split())[:SHOWN]
+
+
+def _on_the_way(error: BaseException) -> Trouble:
+    cause = error.__cause__ or error  # the client wraps what its transport says
+    if type(cause).__name__ in AWAY or isinstance(cause, ConnectionRefusedError):
+        return Trouble("the server is away", words(cause), again="later")
+    if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
+        return Trouble("timed out", again="later")
+    if isinstance(error, JSONDecodeError | UnicodeDecodeError):
+        return Trouble("garbage from the server", words(error), again="later")
+    return Trouble("the server broke off", words(cause), again="later")

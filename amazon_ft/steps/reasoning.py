@@ -1,0 +1,228 @@
+"""The side road before `format`: reasoning rows written about sampled products, sifted, reviewed, made a data set."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from amazon_ft import products
+from amazon_ft.files import InputError, digest, read_jsonl, write_jsonl
+from amazon_ft.products import Product, hash_of
+from amazon_ft.reasoning import gate, rules
+from amazon_ft.reasoning.authors import FIELDS, Author
+from amazon_ft.reasoning.ledger import Ledger, key
+from amazon_ft.reasoning.reviews import Reviews
+from amazon_ft.recipes import RULES, Reasoning, Recipe
+from amazon_ft.runs import SPLITS, Run, claim, differences, manifest, record_step, say
+from amazon_ft.sample import catalogue
+from amazon_ft.steps.preparing import sampled
+
+if TYPE_CHECKING:
+    from amazon_ft.reasoning.asking import Pace
+    from amazon_ft.reasoning.dialects import Options
+
+STEP = "reasoning"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Hold of how many products rows are wanted, by which model where, how it is asked and how fast.
+
+    What is left out is the recipe's own: as many products as it has rows, its server, its teacher.
+    """
+
+    products: int | None = None
+    server: str = ""
+    model: str = ""
+    options: Options | None = None
+    pace: Pace | None = None
+    retry_failed: bool = False
+
+
+AS_THE_RECIPE_SAYS = Wanted()
+
+
+def write_reasoning(run: Run, recipe: Recipe, wanted: Wanted = AS_THE_RECIPE_SAYS) -> dict[str, Any]:
+    """Have a row written about each product sampled for the recipe, as far as it is not there, and sift all of them.
+
+    Goes on where an earlier session stopped. Returns the counts: kept, rejected and failed by reason.
+    Raises InputError if the rows there were written otherwise, or if training rows were made from them already.
+    """
+    from amazon_ft.reasoning.asking import write_rows
+
+    style = style_of(recipe)
+    claim(run, recipe.as_dict())
+    chosen = _chosen(run, recipe, wanted.products)
+    author = _author(style, wanted)
+    identity = json.loads(json.dumps(author.identity))
+    _refuse_other_author(run, identity)
+    ledger = Ledger(run.reasoning_ledger)
+    known = ledger.read()
+    missing = [product for product in chosen if key(product, identity) not in known]
+    if missing or wanted.retry_failed:
+        _refuse_late(run)
+        _record(run, {"author": identity, "products": len(chosen)}, [])
+    finished = write_rows(author, chosen, ledger, wanted.pace, retry_failed=wanted.retry_failed)
+    counts = sift(run, recipe)
+    say(STEP, bool(finished.written or finished.failed), _told(counts, finished.reason, run))
+    return counts
+
+
+def sift(run: Run, recipe: Recipe) -> dict[str, Any]:
+    """Write the rows that the gate and the reviewers let through, and those that they do not; return the counts.
+
+    Raises InputError if other rows come out than those that training rows were made from.
+    """
+    style, lines = style_of(recipe), _lines(run)
+    sifted = gate.sift(lines, _products(run, lines), style, Reviews(run.reasoning_reviews).read())
+    rows = [{name: row[name] for name in ("uid", *FIELDS)} for row in sifted.kept]
+    if not (run.reasoning.exists() and read_jsonl(run.reasoning) == rows):
+        _refuse_late(run)
+        write_jsonl(run.reasoning, rows)
+    write_jsonl(run.reasoning_rejected, [*sifted.rejected, *sifted.failed])
+    about = manifest(run)["steps"].get(STEP, {})
+    cost = Ledger(run.reasoning_ledger).spent()
+    counts = {**sifted.counts, "reviewed": len(Reviews(run.reasoning_reviews).read())}
+    tokens = {"prompt_tokens": cost.prompt_tokens, "completion_tokens": cost.completion_tokens}
+    _record(run, {**about, "counts": counts, "cost": tokens}, [run.reasoning, run.reasoning_rejected])
+    return counts
+
+
+@dataclass(frozen=True)
+class ToReview:
+    """Hold what a review cell needs: rows as they were written, where decisions are kept, what the gate would say."""
+
+    rows: list[dict[str, Any]]
+    reviews: Reviews
+    faults: Callable[[Mapping[str, str], Mapping[str, Any]], list[str]]
+    done: Callable[[], object]
+
+
+def to_review(run: Run, recipe: Recipe) -> ToReview:
+    """Give the rows that the gate lets through, to be reviewed; each decision is sifted in at once."""
+    style, lines = style_of(recipe), _lines(run)
+    known = _products(run, lines)
+    kept = gate.sift(lines, known, style, {}).kept
+    rows = [{**row, "title": known[row["uid"]].title, "content": known[row["uid"]].content} for row in kept]
+
+    def faults(texts: Mapping[str, str], row: Mapping[str, Any]) -> list[str]:
+        return gate.faults(texts, known[row["uid"]], style)
+
+    return ToReview(rows, Reviews(run.reasoning_reviews), faults, partial(sift, run, recipe))
+
+
+def reasoning_data(run: Run, recipe: Recipe) -> list[Path]:
+    """Write the rows that were let through as a data set with its card, split by title, and name the files.
+
+    Raises InputError before there are any.
+    """
+    from amazon_ft.reasoning import card
+
+    if not run.reasoning.exists():
+        raise InputError(f"{run.reasoning} is missing: do the step 'reasoning' first.")
+    kept = read_jsonl(run.reasoning)
+    known = _products(run, kept)
+    splits: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLITS}
+    for row in kept:
+        splits[products.split_of(known[row["uid"]].title)].append(row)
+    return card.write_dataset(run.dataset, splits, _about(run, recipe))
+
+
+def style_of(recipe: Recipe) -> Reasoning:
+    """Give how a recipe's reasoning rows are asked for.
+
+    Raises InputError for a recipe that trains on none.
+    """
+    if recipe.reasoning is None:
+        raise InputError(f"recipe {recipe.name!r} trains on no reasoning rows: choose one that does.")
+    return recipe.reasoning
+
+
+def _chosen(run: Run, recipe: Recipe, number: int | None) -> list[Product]:
+    """Sample products of all splits, in an order in which any first part of them is a fair sample too."""
+    sizes = {split: recipe.rows if split == "train" else recipe.held_out_rows for split in SPLITS}
+    if number is not None:
+        if number < len(SPLITS):
+            raise InputError(f"{number} products cannot be split: ask for {len(SPLITS)} or more.")
+        share = number / sum(sizes.values())
+        held_out = {split: max(1, round(size * share)) for split, size in sizes.items() if split != "train"}
+        sizes = {"train": number - sum(held_out.values()), **held_out}
+    some = (product for part in sampled(run, sizes).values() for product in part)
+    return sorted(some, key=lambda product: hash_of(product.uid))
+
+
+def _author(style: Reasoning, wanted: Wanted) -> Author:
+    address = wanted.server or style.server
+    if address == RULES:
+        return rules.RuleMade(style)
+    from amazon_ft.reasoning import servers
+    from amazon_ft.reasoning.dialects import Options
+
+    return servers.connected(address, wanted.model or style.teacher, style, wanted.options or Options())
+
+
+def _refuse_other_author(run: Run, identity: Mapping[str, Any]) -> None:
+    before = manifest(run)["steps"].get(STEP)
+    if before and (changes := list(differences(before["author"], identity))):
+        raise InputError(
+            f"the reasoning rows of run folder {run.folder} were written otherwise ({'; '.join(changes)}): "
+            "go on as before, or choose another run folder."
+        )
+
+
+def _refuse_late(run: Run) -> None:
+    if "format" in manifest(run)["steps"]:
+        raise InputError(
+            f"the training rows of run folder {run.folder} were made from its reasoning rows, which would change: "
+            "choose another run folder for more of them."
+        )
+
+
+def _lines(run: Run) -> list[dict[str, Any]]:
+    """Give the ledger's lines about products as they are in the catalogue now."""
+    identity = manifest(run)["steps"].get(STEP, {}).get("author")
+    if identity is None:
+        raise InputError(f"{run.reasoning_ledger} is missing: do the step 'reasoning' first.")
+    lines = list(Ledger(run.reasoning_ledger).read().values())
+    known = _products(run, lines)
+    return [line for line in lines if line["uid"] in known and line["key"] == key(known[line["uid"]], identity)]
+
+
+def _products(run: Run, rows: Sequence[Mapping[str, Any]]) -> dict[str, Product]:
+    uids = {row["uid"] for row in rows}
+    return {product.uid: product for product in products.load(run.products) if product.uid in uids}
+
+
+def _record(run: Run, about: Mapping[str, Any], outputs: Sequence[Path]) -> None:
+    record_step(run, STEP, {**about, "inputs": {run.products.name: digest(run.products)}}, outputs)
+
+
+def _told(counts: Mapping[str, Any], reason: str, run: Run) -> str:
+    rejected, failed = (sum(counts[outcome].values()) for outcome in ("rejected", "failed"))
+    ended = "" if reason == "done" else f" (stopped: {reason})"
+    return f"{counts['kept']:,} rows kept, {rejected:,} rejected, {failed:,} failed{ended}, in {run.reasoning}"
+
+
+def _about(run: Run, recipe: Recipe) -> dict[str, Any]:
+    """Tell what the card of the data set says."""
+    done, cleaned = manifest(run)["steps"], json.loads(run.cleaning.read_text(encoding="utf-8"))
+    style, author, inputs = style_of(recipe), done[STEP]["author"], done["clean"]["inputs"]
+    decided = Counter(decision.decision for decision in Reviews(run.reasoning_reviews).read().values())
+    return {
+        **{name: author[name] for name in ("model", "digest", "server", "options")},
+        **{name: done[STEP][name] for name in ("counts", "cost")},
+        "style": style.style,
+        "prompts": {f"prompt {number}": text for number, text in enumerate(author["prompts"], 1)},
+        "language": style.language,
+        "reviewed": dict(decided),
+        "catalogue": {"rows read": cleaned["read"], "products kept": cleaned["kept"]},
+        "source": ", ".join(inputs),
+        "version": done[STEP]["versions"]["amazon-ft"],
+        "by_rules": author["model"] == rules.MODEL,
+        "invented": digest(catalogue.cached()) in inputs.values(),
+    }

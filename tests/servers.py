@@ -1,0 +1,426 @@
+"""A server in a thread that speaks Ollama's API and OpenAI's, and fails as it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import socket
+import struct
+import sys
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+MODEL, DIGEST, VERSION = "teacher:8b", "sha256:" + "ab" * 32, "0.13.2"
+TEXTS = {
+    "fenced": "```json\n{row}\n```",
+    "talk round it": "Sure, here it is:\n{row}\nIs there more that I can do?",
+    "inline": "<think>\nFirst I {{weigh}} it.\n</think>\n\n{row}",
+    "no opening tag": "First I {{weigh}} it.\n</think>\n\n{row}",
+    "empty": "",
+    "no JSON": "It is a fine thing.",
+    "wrong types": '{"Question": 7, "Complex_CoT": ["a"], "Response": null}',
+    "list": "[1, 2, 3]",
+}
+STATUSES = ("400", "401", "403", "404", "408", "409", "413", "422", "429", "500", "502", "503", "504")
+BROKEN = ("hang-up", "reset", "garbage", "error in the stream", "no end", "drip", "silence", "hang")
+OTHER = ("good", "slow", "thinking", "only thinking", "truncated", "cut", "wrong model", "no usage")
+FAULTS = (*OTHER, *TEXTS, *STATUSES, *BROKEN)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request: its path, the product that it is about, which fault it met, its body and its key."""
+
+    path: str
+    title: str
+    fault: str
+    body: Mapping[str, Any]
+    key: str
+
+
+@dataclass
+class FaultServer:
+    """Answer in a thread of its own while the `with` block lasts.
+
+        with FaultServer({"Lamp": ["429", "reset"], "Chair": "500"}, titles=["Desk"]) as server:
+            server.url           http://127.0.0.1:PORT, where Ollama's own API answers; server.url + "/v1" OpenAI's
+            server.requests      what was asked to write, in order (list of Asked); server.count("Lamp") of a product
+            server.most          how many were under way at once at most
+            server.down = True   every connection is closed at once, until it is False again
+
+    A product is known by its title standing in the prompt: those of the script and of `titles` (the longest wins).
+    Its faults are met one after the other, a request each, then all is good; a fault that is no list is met always;
+    "*" stands for every title without its own. FAULTS lists them: "slow" answers well after `delay` seconds, "drip"
+    sends a word every 20 ms and never ends, "silence" only white space, "hang" nothing. A good answer is row(title),
+    a word a piece; usage counts the words of the prompt and the pieces.
+    """
+
+    script: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    titles: Iterable[str] = ()
+    speaks: str = "ollama"  # which also speaks OpenAI's; or "openai", which speaks that alone
+    models: Sequence[str] | None = (MODEL,)  # None: the server has no list
+    lists: str = "good"  # or the status with which the list of models fails
+    key: str = ""  # asked for, if it is not empty
+    refuses: Sequence[str] = ()  # kinds of response_format: "json_schema", "json_object"
+    usage: bool = True
+    retry_after: str = "0.02"  # of 429 and 503
+    delay: float = 0.2  # of "slow"
+    latency: float = 0.0  # of every answer
+    version: str = VERSION
+    reasoning_field: str = "reasoning_content"  # or "reasoning"
+    answers_as: str = ""  # the model named in answers; the one that was asked for, if it is empty
+    down: bool = field(default=False, init=False)
+    requests: list[Asked] = field(default_factory=list, init=False)
+    most: int = field(default=0, init=False)
+    port: int = field(default=0, init=False)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def count(self, title: str) -> int:
+        return sum(each.title == title for each in self.requests)
+
+    def __enter__(self) -> FaultServer:
+        self._known = sorted({*self.script, *self.titles} - {"*"}, key=len, reverse=True)
+        self._met: Counter[str] = Counter()
+        self._under_way = 0
+        self._loop = asyncio.new_event_loop()
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
+        self._thread.start()
+        assert ready.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Close the door for good, before the block ends."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._main.cancel)
+            self._thread.join(10)
+
+    def _run(self, ready: threading.Event) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._main = self._loop.create_task(self._serve(ready))
+        try:
+            self._loop.run_until_complete(self._main)
+        except asyncio.CancelledError:
+            open_ = asyncio.all_tasks(self._loop)
+            for task in open_:
+                task.cancel()
+            self._loop.run_until_complete(asyncio.gather(*open_, return_exceptions=True))
+        finally:
+            self._loop.close()
+
+    async def _serve(self, ready: threading.Event) -> None:
+        server = await asyncio.start_server(self._talk, "127.0.0.1", 0, backlog=512)
+        self.port = server.sockets[0].getsockname()[1]
+        ready.set()
+        await asyncio.Event().wait()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while not self.down and (request := await _read(reader)) is not None and not self.down:
+                if not await self._answer(request, writer):
+                    break
+        except (ConnectionError, asyncio.CancelledError):
+            pass  # the client has gone, which is its right, or the test is over
+        finally:
+            writer.close()
+
+    async def _answer(self, request: _Request, writer: asyncio.StreamWriter) -> bool:
+        """Answer one request; False if the connection is done for."""
+        if request.path in ("/api/chat", "/v1/chat/completions"):
+            self._under_way += 1
+            self.most = max(self.most, self._under_way)
+            try:
+                return await self._chat(request, writer)
+            finally:
+                self._under_way -= 1
+        if request.path.startswith("/v1") and self.key and request.key != self.key:
+            return await _send(writer, 401, _refusal(f"Incorrect API key provided: {request.key}"))
+        names = self.models or ()
+        known: dict[str, Any] = {"/v1/models": {"object": "list", "data": [{"id": name} for name in names]}}
+        if self.speaks == "ollama":
+            tags = [{"name": name, "model": name, "digest": DIGEST} for name in names]
+            known |= {"/api/version": {"version": self.version}, "/api/tags": {"models": tags}}
+        if self.lists != "good" and request.path in ("/v1/models", "/api/tags"):
+            return await _send(writer, int(self.lists), _refusal("no list"))
+        found = request.path in known and (self.models is not None or "version" in request.path)
+        return await _send(writer, 200 if found else 404, known.get(request.path, {}) if found else _refusal("no"))
+
+    async def _chat(self, request: _Request, writer: asyncio.StreamWriter) -> bool:
+        prompt = " ".join(str(message["content"]) for message in request.body["messages"])
+        title = next((title for title in self._known if title in prompt), "")
+        format_ = (request.body.get("response_format") or {}).get("type", "text")
+        fault = self._fault(title) if format_ not in self.refuses else f"refuses {format_}"
+        self.requests.append(Asked(request.path, title, fault, request.body, request.key))
+        if self.latency:
+            await asyncio.sleep(self.latency)
+        if self.key and request.key != self.key:
+            return await _send(writer, 401, _refusal(f"Incorrect API key provided: {request.key}"))
+        if fault.startswith("refuses"):
+            return await _send(writer, 400, _refusal(f"response_format {format_!r} is not supported"))
+        if fault in STATUSES:
+            headers = f"Retry-After: {self.retry_after}\r\n" if fault in ("429", "503") else ""
+            return await _send(writer, int(fault), _refusal(f"status {fault}"), headers)
+        return await self._say(request, writer, title or "this product", fault, prompt)
+
+    def _fault(self, title: str) -> str:
+        faults = self.script.get(title, self.script.get("*", "good"))
+        if isinstance(faults, str):
+            return faults
+        self._met[title] += 1
+        return faults[self._met[title] - 1] if self._met[title] <= len(faults) else "good"
+
+    async def _say(self, request: _Request, writer: asyncio.StreamWriter, title: str, fault: str, prompt: str) -> bool:
+        if fault in ("hang", "hang-up", "slow"):
+            await asyncio.sleep({"hang": 3600.0, "hang-up": 0.0, "slow": self.delay}[fault])
+            if fault != "slow":
+                return False
+        thinking, content = _said(title, fault, prompt)
+        if fault in ("reset", "no end"):
+            content = content[: len(content) // 2]
+        reply = _Reply(self, request, fault, thinking, content, len(prompt.split()))
+        if not request.body.get("stream"):
+            return await _whole(writer, reply, fault)
+        return await _streamed(writer, reply, fault)
+
+
+@dataclass(frozen=True)
+class _Request:
+    path: str
+    body: dict[str, Any]
+    key: str
+
+
+@dataclass(frozen=True)
+class _Reply:
+    """What is said, in the words of the API that was asked."""
+
+    server: FaultServer
+    request: _Request
+    fault: str
+    thinking: str
+    content: str
+    prompt_tokens: int
+
+    @property
+    def native(self) -> bool:
+        return self.request.path.startswith("/api")
+
+    @property
+    def why(self) -> str:
+        return "length" if self.fault == "cut" else "stop"
+
+    @property
+    def model(self) -> str:
+        asked = self.server.answers_as or str(self.request.body["model"])
+        return "another-model:1b" if self.fault == "wrong model" else asked
+
+    @property
+    def pieces(self) -> list[tuple[str, str]]:
+        """Which field gets which piece; a piece is a word."""
+        thought = "thinking" if self.native else self.server.reasoning_field
+        parts = [(thought, self.thinking), ("content", self.content)]
+        return [(name, piece) for name, text in parts for piece in re.findall(r"\s*\S+\s*$|\s*\S+", text)]
+
+    @property
+    def usage(self) -> dict[str, Any]:
+        if self.fault == "no usage" or not self.server.usage:
+            return {}
+        said = len(self.pieces)
+        if self.native:
+            return {"prompt_eval_count": self.prompt_tokens, "eval_count": said}
+        usage = {"prompt_tokens": self.prompt_tokens, "completion_tokens": said}
+        return {"usage": usage | {"total_tokens": said + self.prompt_tokens}}
+
+    def whole(self) -> dict[str, Any]:
+        message = {"role": "assistant", "content": self.content}
+        if self.thinking:
+            message["thinking" if self.native else self.server.reasoning_field] = self.thinking
+        if self.native:
+            return {"model": self.model, "message": message, "done": True, "done_reason": self.why, **self.usage}
+        choice = {"index": 0, "message": message, "finish_reason": self.why}
+        return self._frame("chat.completion", [choice]) | self.usage
+
+    def piece(self, name: str, text: str) -> bytes:
+        if self.native:
+            message = {"role": "assistant", "content": ""} | {name: text}
+            return _line({"model": self.model, "message": message, "done": False})
+        choice = {"index": 0, "delta": {name: text}, "finish_reason": None}
+        return _event(self._frame("chat.completion.chunk", [choice]))
+
+    def end(self) -> bytes:
+        if self.native:
+            message = {"role": "assistant", "content": ""}
+            last = {"model": self.model, "message": message, "done": True, "done_reason": self.why}
+            return _line(last | self.usage)
+        choice = {"index": 0, "delta": {}, "finish_reason": self.why}
+        asked = (self.request.body.get("stream_options") or {}).get("include_usage")
+        count = _event(self._frame("chat.completion.chunk", []) | self.usage) if asked and self.usage else b""
+        return _event(self._frame("chat.completion.chunk", [choice])) + count + b"data: [DONE]\n\n"
+
+    def error(self) -> bytes:
+        return _line({"error": "the runner died"}) if self.native else _event(_refusal("the runner died"))
+
+    def _frame(self, kind: str, choices: list[Any]) -> dict[str, Any]:
+        return {"id": "chat-1", "object": kind, "created": 1, "model": self.model, "choices": choices}
+
+
+def row(title: str) -> dict[str, str]:
+    """Give the row that a good answer is."""
+    return {
+        "Question": question(title),
+        "Complex_CoT": _thought(title),
+        "Response": f"The {title} is a household article that is meant for everyday use at home.",
+    }
+
+
+def question(title: str) -> str:
+    """Give the question of a good answer; a prompt that holds it is the second of two."""
+    return f"What is the {title} and what would somebody use it for?"
+
+
+def _thought(title: str) -> str:
+    return (
+        f"The name {title} says what kind of article this is. I recall that such an article belongs into a household "
+        "and is used there day by day. So the answer is to name the kind of article first and its use after that."
+    )
+
+
+def _said(title: str, fault: str, prompt: str) -> tuple[str, str]:
+    """Give what is thought and what is said."""
+    good = row(title)
+    if question(title) in prompt:
+        answer = f"<think>{_thought(title)}</think>{good['Response']}" if fault == "inline" else good["Response"]
+        answer = f"{_thought(title)}</think>{good['Response']}" if fault == "no opening tag" else answer
+        told = {"empty": "", "only thinking": "", "cut": "The", "truncated": "The"}.get(fault, answer)
+        return "" if fault in ("inline", "no opening tag", "empty") else _thought(title), told
+    text = json.dumps(good)
+    if fault in ("truncated", "cut"):
+        return "", text[: len(text) * 2 // 3]
+    if fault == "thinking":
+        return good["Complex_CoT"], json.dumps(good | {"Complex_CoT": ""})
+    if fault == "only thinking":
+        return text, ""
+    return "", TEXTS[fault].replace("{row}", text).replace("{{", "{").replace("}}", "}") if fault in TEXTS else text
+
+
+async def _whole(writer: asyncio.StreamWriter, reply: _Reply, fault: str) -> bool:
+    body = json.dumps(reply.whole()).encode()
+    if fault == "error in the stream":
+        return await _send(writer, 500, _refusal("the runner died"))
+    if fault not in BROKEN:
+        return await _send(writer, 200, reply.whole())
+    body = b"<html>Bad gateway" if fault == "garbage" else body
+    writer.write(_head(200, f"Content-Length: {len(body) + (0 if fault == 'garbage' else 10**6)}\r\n"))
+    if fault in ("drip", "silence"):
+        await _forever(writer, iter(lambda: b" ", None))
+    writer.write(body if fault == "garbage" else body[: len(body) // 2])
+    return await _over(writer, fault)
+
+
+async def _streamed(writer: asyncio.StreamWriter, reply: _Reply, fault: str) -> bool:
+    kind = "application/x-ndjson" if reply.native else "text/event-stream"
+    writer.write(_head(200, "Transfer-Encoding: chunked\r\n", kind))
+    if fault in ("drip", "silence"):
+        blank = b"\n" if reply.native else b": still here\n"
+        word = blank if fault == "silence" else reply.piece("content", "and ")
+        await _forever(writer, iter(lambda: _chunk(word), None))
+    async for piece in _paced(reply):
+        writer.write(_chunk(piece))
+    if fault in ("garbage", "error in the stream"):
+        junk = b"%%% {not JSON\n" if reply.native else b"data: {not JSON\n\n"
+        writer.write(_chunk(junk if fault == "garbage" else reply.error()))
+    if fault == "reset":
+        return await _over(writer, fault)
+    if fault == "no end":
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+        return True
+    writer.write(_chunk(reply.end()) + b"0\r\n\r\n")
+    await writer.drain()
+    return True
+
+
+async def _paced(reply: _Reply) -> AsyncIterator[bytes]:
+    """Give the pieces; those who read hear of the first ones before the last ones are sent."""
+    pieces = [reply.piece(name, text) for name, text in reply.pieces]
+    for start in range(0, len(pieces), 16):
+        yield b"".join(pieces[start : start + 16])
+        await asyncio.sleep(0)
+
+
+async def _forever(writer: asyncio.StreamWriter, words: Iterator[bytes]) -> None:
+    for word in words:
+        writer.write(word)
+        await writer.drain()
+        await asyncio.sleep(0.02)
+
+
+async def _over(writer: asyncio.StreamWriter, fault: str) -> bool:
+    await writer.drain()
+    if fault == "reset":
+        await asyncio.sleep(0.01)  # else the client would not see what came before
+        raw: socket.socket = writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+    return fault == "garbage"
+
+
+async def _read(reader: asyncio.StreamReader) -> _Request | None:
+    try:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    except asyncio.IncompleteReadError:
+        return None
+    path = head.split(" ", 2)[1].partition("?")[0]
+    headers = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
+    size = int(headers.get("content-length", 0))
+    key = re.search(r"(?i)^authorization: bearer (.*?)\r?$", head, re.MULTILINE)
+    body = json.loads(await reader.readexactly(size)) if size else {}
+    return _Request(path, body, key[1] if key else "")
+
+
+async def _send(writer: asyncio.StreamWriter, status: int, value: Any, headers: str = "") -> bool:
+    body = json.dumps(value).encode()
+    writer.write(_head(status, f"Content-Length: {len(body)}\r\n{headers}") + body)
+    await writer.drain()
+    return True
+
+
+def _head(status: int, headers: str, kind: str = "application/json") -> bytes:
+    return f"HTTP/1.1 {status} Status\r\nContent-Type: {kind}\r\n{headers}\r\n".encode()
+
+
+def _refusal(message: str) -> dict[str, Any]:
+    return {"error": {"message": message, "type": "error", "param": None, "code": None}}
+
+
+def _line(value: Any) -> bytes:
+    return json.dumps(value).encode() + b"\n"
+
+
+def _event(value: Any) -> bytes:
+    return b"data: " + json.dumps(value).encode() + b"\n\n"
+
+
+def _chunk(data: bytes) -> bytes:
+    return f"{len(data):x}\r\n".encode() + data + b"\r\n"
+
+
+def main() -> None:
+    """Serve until standard input ends; the one argument holds FaultServer's fields as JSON; print the address."""
+    with FaultServer(**json.loads(sys.argv[1] if len(sys.argv) > 1 else "{}")) as server:
+        print(server.url, flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
