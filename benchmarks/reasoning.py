@@ -85,7 +85,7 @@ def answer() -> bytes:
     cuts = [len(text) * at // PIECES for at in range(PIECES + 1)]
     frame: dict[str, Any] = {"id": "chat-1", "object": "chat.completion.chunk", "created": 1, "model": MODEL}
     deltas: list[dict[str, Any]] = [{"content": text[start:end]} for start, end in pairwise(cuts)]
-    choices = [[{"index": 0, "delta": delta, "finish_reason": None}] for delta in deltas]
+    choices: list[list[dict[str, Any]]] = [[{"index": 0, "delta": delta, "finish_reason": None}] for delta in deltas]
     choices.append([{"index": 0, "delta": {}, "finish_reason": "stop"}])
     usage = asdict(COST) | {"total_tokens": COST.prompt_tokens + COST.completion_tokens}
     frames = [*(frame | {"choices": choice} for choice in choices), frame | {"choices": [], "usage": usage}]

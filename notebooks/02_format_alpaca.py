@@ -14,7 +14,7 @@
 # **You will** turn each product into a question and its answer, and see exactly which characters a model learns.
 #
 # **You will learn**
-# - what a prompt and a completion are, in seven recipes
+# - what a prompt and a completion are, in nine recipes
 # - which tokens carry loss, and why the last one must be the stop token
 # - why training and asking must build the prompt with the same function
 # - how a product text could attack a template, and how to make it harmless
@@ -61,7 +61,7 @@ product = next(row for row in short if row.content.isascii())
 display.table([product.as_dict()])
 
 # %% [markdown]
-# ## One product, seven recipes
+# ## One product, nine recipes
 # A model sees one long text. The grey part is the **prompt**: the model reads it. The blue, underlined part is the
 # **completion**: the model learns to write it. A recipe decides how to ask and how to frame.
 #
@@ -81,8 +81,8 @@ texts = [display.rendered(*prompts.as_text(row, tokenizer)) for row in rendered]
 display.table([{"recipe": name, "text": text} for name, text in zip(RECIPES, texts, strict=True)])
 
 # %% [markdown]
-# `deepseek-r1-reasoning` opens a thought with `<think>`. Here the thought is empty, because the catalogue holds no
-# reasoning. A language model on your own machine can write it: that is the subject of a later notebook.
+# The recipes with `<think>` open a thought. Here the thought is empty, because the catalogue holds no reasoning. A
+# language model on your own machine can write it: that is the subject of [notebook 5](05_reasoning.ipynb).
 # In `grounded` the model may read the catalogue entry before it answers: it learns to quote it and to name its number
 # (the uid), not to remember. Some of its rows hold the entry of another product, two entries, or an entry without the
 # answer: there it learns to say so.

@@ -233,4 +233,5 @@ assert not demo or scores["unseen"]["extractive"]["invented_numbers"] == 0
 assert not demo or tuned["general"]["loss"] > scores["general"]["base"]["loss"]
 
 # %% [markdown]
-# **Next:** start again at [1. Clean the catalogue](01_clean.ipynb) with a catalogue of your own.
+# **Next:** [5. Reasoning rows](05_reasoning.ipynb), or start again at [1. Clean the catalogue](01_clean.ipynb) with a
+# catalogue of your own.

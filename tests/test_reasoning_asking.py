@@ -384,10 +384,14 @@ def test_products_are_taken_up_as_they_are_needed(ledger: Ledger, clock: FakeClo
 
 
 def test_few_products_wait_to_be_asked_again(ledger: Ledger, clock: FakeClock) -> None:
-    taken = list[int]()
-    author = Scripted(lambda uid, number: later() if number < 4 and int(uid[1:]) % 4 else None)
-    write_rows(author, endless(taken), ledger, Pace(workers=2, tries=9, rows=100), clock=clock)
-    assert len(taken) < 100 + 2 * (4 + 1) + 12 and set(outcomes(ledger).values()) == {WRITTEN}
+    sooner = set[str]()
+
+    def meets(uid: str, number: int) -> BaseException | None:
+        sooner.update([] if clock.now() else [uid])
+        return later(100) if int(uid[1:]) % 2 and number == 1 else None
+
+    assert write_rows(Scripted(meets), catalogue(200), ledger, Pace(workers=2), clock=clock).written == 200
+    assert 12 < len(sooner) < 24
 
 
 def test_rows_are_written_where_a_loop_runs_already(ledger: Ledger, clock: FakeClock) -> None:

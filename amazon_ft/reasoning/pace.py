@@ -127,9 +127,6 @@ class Breaker:
         heard, wait = trouble.cost.completion_tokens > 0, trouble.wait or 0.0
         asked.charged += heard
         if asked is self.probe:
-            for other in self._streak:
-                if other:
-                    other.delays = 0
             self._streak.clear()
             self.until = now + max(self._pace.paused(self.probes), wait)
             self.probe, self.probes = None, self.probes + 1

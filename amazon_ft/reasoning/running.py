@@ -108,7 +108,7 @@ class Run:
         self._queue.open()
         while not self._dropped:
             self._start()
-            if self._reason and not self._running and not self._saving:
+            if self._reason and not self._running:
                 return
             await self._clock.wait(self._changed, None if self._reason else self._queue.idle(len(self._running)))
             self._settle()

@@ -151,7 +151,7 @@ RECIPES = {
             name="demo-reasoning",
             asked=R1.asked,
             template=REASONING,
-            training=replace(IN_SECONDS, max_length=256),
+            training=replace(IN_SECONDS, num_train_epochs=48, max_length=256),
             generation=Generation(max_new_tokens=128),
             reasoning=BY_RULES,
         ),

@@ -10,7 +10,7 @@ from amazon_ft.sources.reading import BUNDLED
 from amazon_ft.steps.asking import Desk
 from amazon_ft.steps.comparing import QUESTIONS, compare
 from amazon_ft.steps.preparing import clean, examples, format_rows, rows
-from amazon_ft.steps.reasoning import Wanted, reasoning_data, sift, to_review, write_reasoning
+from amazon_ft.steps.reasoning import Drafts, Wanted, drafts, reasoning_data, write_reasoning
 from amazon_ft.steps.reporting import export
 from amazon_ft.steps.training import AS_USUAL, Options, train
 
@@ -18,18 +18,18 @@ __all__ = [
     "AS_USUAL",
     "QUESTIONS",
     "Desk",
+    "Drafts",
     "Options",
     "Wanted",
     "clean",
     "compare",
     "demo",
+    "drafts",
     "examples",
     "export",
     "format_rows",
     "reasoning_data",
     "rows",
-    "sift",
-    "to_review",
     "train",
     "write_reasoning",
 ]

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from amazon_ft import products, prompts
+from amazon_ft import prompts
 from amazon_ft.cleaning import report, whole
 from amazon_ft.cleaning.whole import DEFAULT, Choices, Files
 from amazon_ft.files import read_jsonl, replacing, write_json, write_jsonl, write_text
-from amazon_ft.products import Product, normalised
+from amazon_ft.products import Product
 from amazon_ft.prompts import Example
 from amazon_ft.recipes import Recipe
 from amazon_ft.retrieval import grounding
-from amazon_ft.runs import SPLITS, Run, claim, once, say
+from amazon_ft.runs import SPLITS, Run, claim, manifest, once, say
 from amazon_ft.sources import reading
 from amazon_ft.sources.reading import BUNDLED
+from amazon_ft.steps.reasoning import sift
+from amazon_ft.steps.sampling import sampled
 
 
 def clean(
@@ -46,6 +48,8 @@ def clean(
 def format_rows(run: Run, recipe: Recipe) -> dict[str, int]:
     """Write the recipe's Alpaca rows for training, validation and test, and return how many of each."""
     claim(run, recipe.as_dict())
+    if recipe.reasoning and run.reasoning_ledger.exists() and "format" not in manifest(run)["steps"]:
+        sift(run, recipe)  # with what was decided in review
     done = once(
         run,
         "format",
@@ -78,29 +82,6 @@ def _clean(run: Run, source: reading.Source, choices: Choices, workers: int) -> 
         counts = whole.clean(source, choices, Files(*tables), workers)
         write_json(counted, counts)
         write_text(page, report.page(counts))
-
-
-def sampled(run: Run, sizes: Mapping[str, int], uids: Collection[str] | None = None) -> dict[str, list[Product]]:
-    """Pick products of each split by hash of uid, only of `uids` if given; more of them begin with the same ones.
-
-    Withheld near-duplicates are left out, and so is whatever is held out by its title but has the description of a
-    training product.
-    """
-    from amazon_ft.cleaning.twins import withheld
-
-    left_out = withheld(run.near_duplicates)
-    usable = (
-        product
-        for row, product in enumerate(products.load(run.products))
-        if row not in left_out and (uids is None or product.uid in uids)
-    )
-    chosen = products.sample(usable, sizes)
-    trained_on = {normalised(product.content) for product in chosen["train"]}
-    # A publisher's blurb stands on many products: held out by title, it would still be seen.
-    return {
-        split: [product for product in some if split == "train" or normalised(product.content) not in trained_on]
-        for split, some in chosen.items()
-    }
 
 
 def _format(run: Run, recipe: Recipe) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from amazon_ft.reasoning.reviews import Reviews
 from amazon_ft.recipes import RULES, Reasoning, Recipe
 from amazon_ft.runs import SPLITS, Run, claim, differences, manifest, record_step, say
 from amazon_ft.sample import catalogue
-from amazon_ft.steps.preparing import sampled
+from amazon_ft.steps.sampling import sampled
 
 if TYPE_CHECKING:
     from amazon_ft.reasoning.asking import Pace
@@ -76,44 +75,42 @@ def write_reasoning(run: Run, recipe: Recipe, wanted: Wanted = AS_THE_RECIPE_SAY
 def sift(run: Run, recipe: Recipe) -> dict[str, Any]:
     """Write the rows that the gate and the reviewers let through, and those that they do not; return the counts.
 
-    Raises InputError if other rows come out than those that training rows were made from.
+    Once training rows were made from them they stay as they are, and what was decided since then is said.
     """
-    style, lines = style_of(recipe), _lines(run)
-    sifted = gate.sift(lines, _products(run, lines), style, Reviews(run.reasoning_reviews).read())
-    rows = [{name: row[name] for name in ("uid", *FIELDS)} for row in sifted.kept]
-    if not (run.reasoning.exists() and read_jsonl(run.reasoning) == rows):
-        _refuse_late(run)
-        write_jsonl(run.reasoning, rows)
+    style, lines, reviews = style_of(recipe), _lines(run), Reviews(run.reasoning_reviews)
+    sifted = gate.sift(lines, _products(run, lines), style, reviews.read())
+    rows, about = [{name: row[name] for name in ("uid", *FIELDS)} for row in sifted.kept], manifest(run)["steps"]
+    if "format" in about and run.reasoning.exists():
+        if rows != read_jsonl(run.reasoning):
+            print("what was decided after training rows were made stays out of this run: choose another run folder")
+        return dict(about[STEP]["counts"])
+    write_jsonl(run.reasoning, rows)
     write_jsonl(run.reasoning_rejected, [*sifted.rejected, *sifted.failed])
-    about = manifest(run)["steps"].get(STEP, {})
-    cost = Ledger(run.reasoning_ledger).spent()
-    counts = {**sifted.counts, "reviewed": len(Reviews(run.reasoning_reviews).read())}
-    tokens = {"prompt_tokens": cost.prompt_tokens, "completion_tokens": cost.completion_tokens}
-    _record(run, {**about, "counts": counts, "cost": tokens}, [run.reasoning, run.reasoning_rejected])
-    return counts
+    cost = asdict(Ledger(run.reasoning_ledger).spent())
+    _record(run, {**about[STEP], "counts": sifted.counts, "cost": cost}, [run.reasoning, run.reasoning_rejected])
+    return sifted.counts
 
 
 @dataclass(frozen=True)
-class ToReview:
-    """Hold what a review cell needs: rows as they were written, where decisions are kept, what the gate would say."""
+class Drafts:
+    """Hold what a review needs: rows as they were written, where decisions are kept, and what the gate would say."""
 
     rows: list[dict[str, Any]]
     reviews: Reviews
     faults: Callable[[Mapping[str, str], Mapping[str, Any]], list[str]]
-    done: Callable[[], object]
 
 
-def to_review(run: Run, recipe: Recipe) -> ToReview:
-    """Give the rows that the gate lets through, to be reviewed; each decision is sifted in at once."""
+def drafts(run: Run, recipe: Recipe) -> Drafts:
+    """Give the rows that the gate lets through, to be reviewed; `format_rows` heeds what was decided until then."""
     style, lines = style_of(recipe), _lines(run)
     known = _products(run, lines)
-    kept = gate.sift(lines, known, style, {}).kept
+    kept = gate.sift(lines, known, style).kept
     rows = [{**row, "title": known[row["uid"]].title, "content": known[row["uid"]].content} for row in kept]
 
     def faults(texts: Mapping[str, str], row: Mapping[str, Any]) -> list[str]:
-        return gate.faults(texts, known[row["uid"]], style)
+        return gate.faults({**row, **texts}, known[row["uid"]], style)
 
-    return ToReview(rows, Reviews(run.reasoning_reviews), faults, partial(sift, run, recipe))
+    return Drafts(rows, Reviews(run.reasoning_reviews), faults)
 
 
 def reasoning_data(run: Run, recipe: Recipe) -> list[Path]:
@@ -178,7 +175,7 @@ def _refuse_other_author(run: Run, identity: Mapping[str, Any]) -> None:
 def _refuse_late(run: Run) -> None:
     if "format" in manifest(run)["steps"]:
         raise InputError(
-            f"the training rows of run folder {run.folder} were made from its reasoning rows, which would change: "
+            f"the training rows of run folder {run.folder} were made from the reasoning rows there are: "
             "choose another run folder for more of them."
         )
 
