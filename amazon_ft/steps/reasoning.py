@@ -6,12 +6,13 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amazon_ft import products
 from amazon_ft.files import InputError, digest, read_jsonl, write_jsonl
-from amazon_ft.products import Product, hash_of
+from amazon_ft.products import Product
 from amazon_ft.reasoning import gate, rules
 from amazon_ft.reasoning.authors import FIELDS, Author
 from amazon_ft.reasoning.ledger import Ledger, key
@@ -141,16 +142,23 @@ def style_of(recipe: Recipe) -> Reasoning:
 
 
 def _chosen(run: Run, recipe: Recipe, number: int | None) -> list[Product]:
-    """Sample products of all splits, in an order in which any first part of them is a fair sample too."""
-    sizes = {split: recipe.rows if split == "train" else recipe.held_out_rows for split in SPLITS}
-    if number is not None:
-        if number < len(SPLITS):
-            raise InputError(f"{number} products cannot be split: ask for {len(SPLITS)} or more.")
-        share = number / sum(sizes.values())
-        held_out = {split: max(1, round(size * share)) for split, size in sizes.items() if split != "train"}
-        sizes = {"train": number - sum(held_out.values()), **held_out}
-    some = (product for part in sampled(run, sizes).values() for product in part)
-    return sorted(some, key=lambda product: hash_of(product.uid))
+    """Sample products, in an order whose every beginning has the splits in the recipe's proportion."""
+    usual = {split: recipe.rows if split == "train" else recipe.held_out_rows for split in SPLITS}
+    sizes = usual if number is None else _scaled(usual, number)
+    placed = [
+        ((rank + 0.5) / usual[split], split, product)
+        for split, some in sampled(run, sizes).items()
+        for rank, product in enumerate(some)
+    ]
+    return [product for *_, product in sorted(placed, key=itemgetter(0, 1))]
+
+
+def _scaled(sizes: Mapping[str, int], number: int) -> dict[str, int]:
+    if number < len(SPLITS):
+        raise InputError(f"{number} products cannot be split: ask for {len(SPLITS)} or more.")
+    share = number / sum(sizes.values())
+    held_out = {split: max(1, round(size * share)) for split, size in sizes.items() if split != "train"}
+    return {"train": number - sum(held_out.values()), **held_out}
 
 
 def _author(style: Reasoning, wanted: Wanted) -> Author:
