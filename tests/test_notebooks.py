@@ -54,7 +54,7 @@ def run(name: str, folder: Path) -> str:
 
 
 def test_the_course_is_complete() -> None:
-    assert NAMES[:4] == ["01_clean", "02_format_alpaca", "03_train_t4", "04_compare"]
+    assert NAMES[:5] == ["01_clean", "02_format_alpaca", "03_train_t4", "04_compare", "05_reasoning"]
     assert [path.stem for path in sorted(NOTEBOOKS.glob("*.ipynb"))] == NAMES
 
 
@@ -88,7 +88,7 @@ def test_a_notebook_opens_and_closes_as_its_siblings_do(source: Path) -> None:
     assert re.findall(r"\*\*(You .*?)\*\*", words[0]) == ["You will", "You will learn", "You need"]
     assert re.fullmatch(r"\*Em português: .*\.\*", words[0].splitlines()[-1])
     assert code[0] == cells(SOURCES[0], "code")[0]
-    assert code[1].splitlines()[0] == 'RUN = "runs/demo"  # @param {type:"string"}'
+    assert re.fullmatch(r'RUN = "runs/demo(-reasoning)?"  # @param \{type:"string"\}', code[1].splitlines()[0])
     assert words[-2].startswith("## Check")
     assert "assert " in code[-1]
     link = re.search(r"^\*\*Next:\*\* .*\((\w+\.ipynb)\)", words[-1])
@@ -115,14 +115,14 @@ def test_the_first_cell_touches_nothing_outside_colab(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def walks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Future[Notebooks], Future[Notebooks]]]:
-    """Run the last notebook alone and, beside it, the course: a kernel keeps one core busy."""
+    """Run the fourth notebook alone and, beside it, the course: a kernel keeps one core busy."""
     locate(TINY_LLAMA)  # built once, not by two kernels at the same time
     alone, course = tmp_path_factory.mktemp("alone"), tmp_path_factory.mktemp("course")
     with ThreadPoolExecutor(2) as pool:
         yield pool.submit(walk, NAMES[3:4], alone), pool.submit(walk, [*NAMES, *NAMES], course)
 
 
-def test_the_last_notebook_runs_alone(walks: tuple[Future[Notebooks], Future[Notebooks]]) -> None:
+def test_the_fourth_notebook_runs_alone(walks: tuple[Future[Notebooks], Future[Notebooks]]) -> None:
     [(text, _, _)] = walks[0].result()
     assert "compare: scores in runs/demo/scores.json" in text
     assert "already done" not in text

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from amazon_ft.files import InputError
 
 OLLAMA = "ollama"  # stands for its usual address
 PORT = "11434"
 PORTS = {"http": "80", "https": "443"}
+EVERYWHERE = ("", "0.0.0.0", "::")  # where a server listens that is to be found here, too
+HERE = "127.0.0.1"
+# Somebody copies the address of one call, which is behind the server's own.
+CALL = re.compile(r"/(?:chat/completions|completions|models|responses|api/(?:chat|generate|tags|version))$")
 
 
 @dataclass(frozen=True)
@@ -27,20 +32,45 @@ class Address:
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
     @property
+    def place(self) -> str:
+        """Give scheme, host and port alone: some paths hold a key, too."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+    @property
+    def base(self) -> str:
+        """Give what is in front of the path of a call."""
+        return urlsplit(self.url)._replace(query="", fragment="").geturl().rstrip("/")
+
+    @property
+    def query(self) -> dict[str, str]:
+        """Give what every call has behind its path."""
+        return dict(parse_qsl(urlsplit(self.url).query, keep_blank_values=True))
+
+    @property
+    def local(self) -> bool:
+        """Tell whether it is this machine, to which no proxy leads."""
+        host = urlsplit(self.url).hostname or ""
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost" or host.endswith(".localhost")
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """Give what must not be shown."""
         parts = urlsplit(self.url)
-        return tuple(filter(None, (parts.password, parts.netloc.rpartition("@")[0], parts.query)))
+        return tuple(filter(None, (parts.password, parts.netloc.rpartition("@")[0], parts.query, *self.query.values())))
 
     @property
     def compatible(self) -> str:
         """Give where OpenAI's API is: at the path that was given, else at /v1."""
-        return self.url if urlsplit(self.url).path else f"{self.url}/v1"
+        return self.base if urlsplit(self.base).path else f"{self.base}/v1"
 
     @property
     def says_compatible(self) -> bool:
         """Tell whether the address itself names OpenAI's API."""
-        return urlsplit(self.url).path.endswith("/v1")
+        return urlsplit(self.base).path.endswith("/v1")
 
 
 def address(text: str) -> Address:
@@ -60,7 +90,18 @@ def address(text: str) -> Address:
             "the address of the server must be `ollama`, or begin with http:// or https:// and name a host, "
             "such as http://localhost:8000/v1."
         )
-    return Address(given)
+    return Address(_own(given))
+
+
+def _own(url: str) -> str:
+    """Give a server's own address, from this machine, where that of a call or of all interfaces was given."""
+    parts = urlsplit(url)
+    user, at, place = parts.netloc.rpartition("@")
+    name, port = _split(place)
+    if name in EVERYWHERE:
+        place = f"{HERE}:{port}" if port else HERE
+    path = CALL.sub("", parts.path.rstrip("/")).rstrip("/")
+    return parts._replace(netloc=f"{user}{at}{place}", path=path).geturl()
 
 
 def _ollama(host: str) -> str:
@@ -73,8 +114,7 @@ def _ollama(host: str) -> str:
     place, slash, path = rest.partition("/")
     name, port = _split(place)
     port = port if port.isdecimal() and int(port) <= 65535 else usual
-    if name in ("", "0.0.0.0", "::"):
-        name = "127.0.0.1"  # where a server listens everywhere, it is to be found here
+    name = HERE if name in EVERYWHERE else name
     name = f"[{name}]" if ":" in name else name
     return f"{scheme}://{name}:{port}{slash}{path}".rstrip("/")
 

@@ -62,6 +62,10 @@ class Author(Protocol):
     def identity(self) -> Mapping[str, Any]:
         """Give, as plain data, all that decides a row beside the product: model, digest, server, prompts, options."""
 
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """Give what is recorded of an author beside what decides its rows, as plain data; it may change midway."""
+
     async def write(self, product: Product, seed: int, heard: Heard) -> Written:
         """Write the row of a product.
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from amazon_ft.files import InputError
 from amazon_ft.reasoning.authors import Cost
 
 CALLS = ("one", "two")
-FORMATS = ("json_schema", "json_object", "none")  # each one is tried if a server refuses the one before
+# Each one is tried if a server refuses the one before; llama-cpp-python takes a schema only as the second one does.
+FORMATS = ("json_schema", "json_object with a schema", "json_object", "none")
+LIMITS = ("max_tokens", "max_completion_tokens")
 DATED = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{8}|\d{4})")
 THOUGHTS = ("reasoning_content", "reasoning")  # what OpenAI-compatible servers call them
 
@@ -60,6 +62,23 @@ class Request:
     schema: Plain | None = None
 
 
+@dataclass(frozen=True)
+class Manner:
+    """Hold how an OpenAI-compatible server wants to be asked; it begins as most of them do, and refusals change it."""
+
+    format: str = FORMATS[0]
+    limit: str = LIMITS[0]
+    without: frozenset[str] = field(default=frozenset())  # parameters that are left out
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """Give it as plain data."""
+        return {"response_format": self.format, "limit": self.limit, "left out": sorted(self.without)}
+
+
+USUAL = Manner()
+
+
 @dataclass
 class Said:
     """Gather what came so far."""
@@ -69,6 +88,7 @@ class Said:
     model: str = ""
     why: str = ""  # it ended: "stop", "length"; empty while it has not
     pieces: int = 0
+    messages: int = 0
     usage: Cost | None = None
 
     @property
@@ -82,8 +102,8 @@ class Dialect(Protocol):
 
     path: str
 
-    def body(self, request: Request, format_: str) -> dict[str, Any]:
-        """Say what is asked; `format_` is one of FORMATS."""
+    def body(self, request: Request, manner: Manner = USUAL) -> dict[str, Any]:
+        """Say what is asked, in a manner that the server has not refused."""
 
     def hear(self, message: Plain, said: Said) -> int:
         """Add what a part of the stream, or the whole reply, says; return how many pieces of text it has."""
@@ -94,14 +114,19 @@ class Native:
 
     path = "/api/chat"
 
-    def body(self, request: Request, format_: str) -> dict[str, Any]:
-        """Ask for the schema without thinking, or for thinking without a schema: both together are unreliable."""
+    def body(self, request: Request, manner: Manner = USUAL) -> dict[str, Any]:
+        """Ask for the schema without thinking, or for thinking without a schema: both together are unreliable.
+
+        What does not fit into num_ctx is refused, and not dropped in silence, where the server is new enough for that.
+        """
         options = request.options
         body: dict[str, Any] = {
             "model": request.model,
             "messages": [{"role": "user", "content": request.prompt}],
             "stream": options.stream,
             "think": request.schema is None,
+            "truncate": False,
+            "shift": False,
             "options": {
                 "temperature": options.temperature,
                 "top_p": options.top_p,
@@ -128,7 +153,7 @@ class Compatible:
 
     path = "/chat/completions"
 
-    def body(self, request: Request, format_: str) -> dict[str, Any]:
+    def body(self, request: Request, manner: Manner = USUAL) -> dict[str, Any]:
         """Ask for the schema in the way that the server has not refused."""
         options = request.options
         body: dict[str, Any] = {
@@ -136,18 +161,15 @@ class Compatible:
             "messages": [{"role": "user", "content": request.prompt}],
             "temperature": options.temperature,
             "top_p": options.top_p,
-            "max_tokens": options.max_tokens,
+            manner.limit: options.max_tokens,
             "seed": request.seed % 2**31,
             "stream": options.stream,
         }
         if options.stream:
             body["stream_options"] = {"include_usage": True}
-        if request.schema is not None and format_ == "json_object":
-            body["response_format"] = {"type": format_}
-        if request.schema is not None and format_ == "json_schema":
-            named = {"name": request.schema["title"], "schema": request.schema, "strict": True}
-            body["response_format"] = {"type": format_, format_: named}
-        return body
+        if request.schema is not None and (form := _form(request.schema, manner.format)):
+            body["response_format"] = form
+        return {name: value for name, value in body.items() if name not in manner.without}
 
     def hear(self, message: Plain, said: Said) -> int:
         """Add an event of the stream, or the whole reply."""
@@ -161,6 +183,16 @@ class Compatible:
         usage = message.get("usage") or {}
         said.usage = _cost(usage.get("prompt_tokens"), usage.get("completion_tokens")) or said.usage
         return pieces
+
+
+def _form(schema: Plain, format_: str) -> dict[str, Any] | None:
+    named = {"name": schema["title"], "schema": schema, "strict": True}
+    forms: Mapping[str, dict[str, Any]] = {
+        "json_schema": {"type": "json_schema", "json_schema": named},
+        "json_object with a schema": {"type": "json_object", "schema": schema},
+        "json_object": {"type": "json_object"},
+    }
+    return forms.get(format_)
 
 
 def same(asked: str, answered: str) -> bool:

@@ -160,6 +160,11 @@ class RuleMade:
             "reads_entry": self.reasoning.reads_entry,
         }
 
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """Give nothing: there is no server to tell of."""
+        return {}
+
     async def write(self, product: Product, seed: int, heard: Heard) -> Written:
         """Write the row of a product.
 
