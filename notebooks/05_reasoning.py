@@ -87,22 +87,14 @@ print(claims(thought))
 # Any OpenAI-compatible server will do as well, by its address.
 
 # %%
-from amazon_ft.files import InputError
-
 trial = Run(Path(f"{RUN}-trial"))
 steps.clean(trial, SOURCE)
 wanted = steps.Wanted(products=3, server="ollama", model=TEACHER)
-try:
-    steps.write_reasoning(trial, named("deepseek-r1-reasoning"), wanted)
-except InputError as nobody:
-    print(nobody)
+real = steps.try_teacher(trial, named("deepseek-r1-reasoning"), wanted)
 
 # %%
-from amazon_ft.files import read_appended
-
-real = read_appended(trial.reasoning_ledger)
-shown = [row for row in real if row["Question"]]
-display.table([{name: row[name] for name in ("model", "Question", "Complex_CoT", "Response")} for row in shown])
+shown = ("model", "Question", "Complex_CoT", "Response")
+display.table([{name: row[name] for name in shown} for row in real])
 
 # %% [markdown]
 # ## Rows for the demo, made by rules
@@ -235,8 +227,10 @@ display.table(
 # Rows, split by title, with a card that says how they were made, what was thrown away, and what they are not:
 
 # %%
-paths = steps.reasoning_data(run, recipe)
-print(paths[0].read_text(encoding="utf-8")[:2500])
+from IPython.display import Markdown
+
+card, *data = steps.reasoning_data(run, recipe)
+Markdown(card.read_text(encoding="utf-8").split("---\n", 2)[2])
 
 # %% [markdown]
 # What would go to the Hugging Face Hub, and nothing else. Without `dry_run` it is published, private at first, if
@@ -258,7 +252,7 @@ decided = [*kept, *rejected]
 assert len({row["uid"] for row in decided}) == len(decided)  # each product once
 assert recipe.reasoning.reads_entry or not any(claims(row["Complex_CoT"]) for row in kept)
 assert short.cut == 0 < short.shortened and short.labels[-1] == long.labels[-1]
-assert claims(thought) and all(path.exists() for path in paths)
+assert claims(thought) and card.exists() and all(path.exists() for path in data)
 
 # %%
 demo = (RECIPE, SOURCE) == ("demo-reasoning", "bundled")

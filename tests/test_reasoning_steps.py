@@ -293,6 +293,17 @@ def test_the_command_refuses_in_a_sentence(
     assert sentence in capsys.readouterr().err
 
 
+def test_a_teacher_is_tried_and_nobody_is_missed(
+    run: Run, teacher: FaultServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nobody = steps.Wanted(3, "http://127.0.0.1:9", MODEL)
+    assert steps.try_teacher(run, TINY_R1, nobody) == []
+    assert "no server answers" in capsys.readouterr().out
+    written = steps.try_teacher(run, TINY_R1, asked_of(teacher, 3))
+    assert {row["model"] for row in written} == {MODEL} and len(written) == 3
+    assert steps.try_teacher(run, TINY_R1, nobody) == written
+
+
 def test_the_recipes_answer_within_what_they_read() -> None:
     for name in ("demo-reasoning", "deepseek-r1-reasoning", "deepseek-r1-grounded"):
         recipe = named(name)

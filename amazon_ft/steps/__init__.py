@@ -10,7 +10,7 @@ from amazon_ft.sources.reading import BUNDLED
 from amazon_ft.steps.asking import Desk
 from amazon_ft.steps.comparing import QUESTIONS, compare
 from amazon_ft.steps.preparing import clean, examples, format_rows, rows
-from amazon_ft.steps.reasoning import Drafts, Wanted, drafts, reasoning_data, write_reasoning
+from amazon_ft.steps.reasoning import Drafts, Wanted, drafts, reasoning_data, try_teacher, write_reasoning
 from amazon_ft.steps.reporting import export
 from amazon_ft.steps.training import AS_USUAL, Options, train
 
@@ -31,6 +31,7 @@ __all__ = [
     "reasoning_data",
     "rows",
     "train",
+    "try_teacher",
     "write_reasoning",
 ]
 

@@ -15,7 +15,7 @@ from amazon_ft.files import InputError, digest, read_jsonl, write_jsonl
 from amazon_ft.products import Product
 from amazon_ft.reasoning import gate, rules
 from amazon_ft.reasoning.authors import FIELDS, Author
-from amazon_ft.reasoning.ledger import Ledger, key
+from amazon_ft.reasoning.ledger import WRITTEN, Ledger, key
 from amazon_ft.reasoning.reviews import Reviews
 from amazon_ft.recipes import RULES, Reasoning, Recipe
 from amazon_ft.runs import SPLITS, Run, claim, differences, manifest, record_step, say
@@ -71,6 +71,15 @@ def write_reasoning(run: Run, recipe: Recipe, wanted: Wanted = AS_THE_RECIPE_SAY
     counts = sift(run, recipe)
     say(STEP, bool(finished.written or finished.failed), _told(counts, finished.reason, run))
     return counts
+
+
+def try_teacher(run: Run, recipe: Recipe, wanted: Wanted) -> list[dict[str, Any]]:
+    """Have rows written if somebody is there to write them, else say why nobody is; return what was written so far."""
+    try:
+        write_reasoning(run, recipe, wanted)
+    except InputError as nobody:
+        print(nobody)
+    return [line for line in Ledger(run.reasoning_ledger).read().values() if line["outcome"] == WRITTEN]
 
 
 def sift(run: Run, recipe: Recipe) -> dict[str, Any]:
