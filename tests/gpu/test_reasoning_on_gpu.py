@@ -32,9 +32,10 @@ from amazon_ft.recipes import named
 from amazon_ft.runs import Run
 
 hardware.precision = lambda machine: Precision("float16", "as on a Tesla T4")
+measure = hardware.measure
+measure()  # before anybody else looks at the GPU, as in a user's session
 total = torch.cuda.get_device_properties(0).total_memory
 torch.cuda.set_per_process_memory_fraction(asked["cap"] * 2**30 / total)
-measure = hardware.measure
 hardware.measure = lambda: replace(measure(), free=min(measure().free, int(asked["cap"] * 2**30)))
 recipe = named("deepseek-r1-reasoning")
 recipe = replace(recipe, base_model=asked["model"], rows=400, held_out_rows=4,

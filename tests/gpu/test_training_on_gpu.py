@@ -35,6 +35,7 @@ if asked.get("fp16"):
     hardware.precision = lambda machine: Precision("float16", "as on a Tesla T4")
 if asked.get("cap"):
     import torch
+    hardware.measure()  # before anybody else looks at the GPU
     torch.cuda.set_per_process_memory_fraction(asked["cap"] * 2**30 / torch.cuda.get_device_properties(0).total_memory)
 if asked.get("free"):
     from dataclasses import replace as change
