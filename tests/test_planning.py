@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import statistics
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from amazon_ft import hardware
 from amazon_ft.files import InputError
 from amazon_ft.hardware import Machine, planning
 from amazon_ft.hardware.estimates import AROUND, CARDS, CHARACTERS_A_TOKEN, MEAN, MEDIAN, REASONING, estimates, typical
@@ -393,6 +395,17 @@ def test_the_memory_model_predicts_what_was_measured(point: dict[str, Any]) -> N
     shape, lora = MODELS[point["model"]]
     takes = memory(shape, lora, point["backend"], four_bit=True)
     assert takes.peak(point["tokens"], point["kept"]) / GIB == pytest.approx(point["measured_gib"], rel=0.15)
+
+
+@pytest.mark.parametrize(("own", "then"), [(None, "expandable_segments:True"), ("backend:native", "backend:native")])
+def test_memory_grows_in_segments_from_the_first_look_on(
+    own: str | None, then: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTORCH_CUDA_ALLOC_CONF", own or "")
+    if own is None:
+        monkeypatch.delenv("PYTORCH_CUDA_ALLOC_CONF")
+    hardware.measure()
+    assert os.environ["PYTORCH_CUDA_ALLOC_CONF"] == then
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -83,6 +83,18 @@ def test_rows_without_room_are_left_out_and_said(base: Loaded, capsys: pytest.Ca
         tokenized(some[1:2], TRAINING, DEMO.template, base.tokenizer)
 
 
+def test_shortened_reasonings_are_counted_and_no_answer_is(base: Loaded, capsys: pytest.CaptureFixture[str]) -> None:
+    some = [replace(example, reasoning="It is light. " * 60) for example in examples(20)]
+    template, training = TEMPLATES["reasoning"], replace(TRAINING, max_length=200)
+    rows = tokenized([*some, replace(some[0], reasoning="It is light.")], training, template, base.tokenizer)
+    said = capsys.readouterr().out
+    assert "20 of 21 reasonings were shortened to max_length 200" in said and "cut" not in said
+    assert max(rows.lengths) <= 200
+    texts = [base.tokenizer.decode([id_ for id_ in labels if id_ != IGNORED]) for labels in rows.labels]
+    for example, text in zip(some, texts, strict=False):
+        assert prompts.neutral(example.output) in text.partition("</think>")[2]
+
+
 def test_cut_answers_are_counted_and_still_end(base: Loaded, capsys: pytest.CaptureFixture[str]) -> None:
     some = examples(20)
     some[3] = replace(some[3], output="word " * 500)
