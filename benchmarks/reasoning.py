@@ -205,7 +205,7 @@ def _body(url: str, product: Product) -> dict[str, Any]:
     from amazon_ft.reasoning.replies import SCHEMA
 
     values = {"title": product.title, "content": product.content, "language": "English"}
-    return Compatible().body(Request(MODEL, fill(_reasoning().prompt, values), SEED, Options(), SCHEMA), "json_schema")
+    return Compatible().body(Request(MODEL, fill(_reasoning().prompt, values), SEED, Options(), SCHEMA))
 
 
 SIDES = {"ours": ours, "bare": bare, "plainest": plainest}

@@ -26,8 +26,9 @@ TEXTS = {
     "list": "[1, 2, 3]",
 }
 STATUSES = ("400", "401", "403", "404", "408", "409", "413", "422", "429", "500", "502", "503", "504")
-BROKEN = ("hang-up", "reset", "garbage", "error in the stream", "no end", "drip", "silence", "hang")
-OTHER = ("good", "slow", "thinking", "only thinking", "truncated", "cut", "wrong model", "no usage")
+BROKEN = ("hang-up", "reset", "garbage", "page", "error in the stream", "no end", "drip", "silence", "hang")
+ODD = ("split", "closes", "whole", "nothing", "loaded")
+OTHER = ("good", "slow", "thinking", "only thinking", "truncated", "cut", "wrong model", "no usage", *ODD)
 FAULTS = (*OTHER, *TEXTS, *STATUSES, *BROKEN)
 
 
@@ -55,8 +56,10 @@ class FaultServer:
     A product is known by its title standing in the prompt: those of the script and of `titles` (the longest wins).
     Its faults are met one after the other, a request each, then all is good; a fault that is no list is met always;
     "*" stands for every title without its own. FAULTS lists them: "slow" answers well after `delay` seconds, "drip"
-    sends a word every 20 ms and never ends, "silence" only white space, "hang" nothing. A good answer is row(title),
-    a word a piece; usage counts the words of the prompt and the pieces.
+    sends a word every 20 ms and never ends, "silence" only white space, "hang" nothing. "split" sends the bytes of a
+    good answer three at a time, "closes" closes the connection behind it, "whole" does not stream it. "nothing" is a
+    stream that ends before it begins, "loaded" has done_reason "load", "page" is HTML with status 200. A good answer
+    is row(title), a word a piece; usage counts the words of the prompt and the pieces.
     """
 
     script: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
@@ -65,7 +68,10 @@ class FaultServer:
     models: Sequence[str] | None = (MODEL,)  # None: the server has no list
     lists: str = "good"  # or the status with which the list of models fails
     key: str = ""  # asked for, if it is not empty
-    refuses: Sequence[str] = ()  # kinds of response_format: "json_schema", "json_object"
+    refuses: Sequence[str] = ()  # forms of response_format as FORMATS names them, or parameters
+    refuses_with: str = "400"  # the status
+    refuses_saying: str = "Unsupported: {} is not supported with this model."
+    capabilities: Sequence[str] | None = None  # of every model, as /api/show tells
     usage: bool = True
     retry_after: str = "0.02"  # of 429 and 503
     delay: float = 0.2  # of "slow"
@@ -150,23 +156,32 @@ class FaultServer:
         if self.speaks == "ollama":
             tags = [{"name": name, "model": name, "digest": DIGEST} for name in names]
             known |= {"/api/version": {"version": self.version}, "/api/tags": {"models": tags}}
+            if self.capabilities is not None:
+                known |= {"/api/show": {"capabilities": [*self.capabilities]}}
         if self.lists != "good" and request.path in ("/v1/models", "/api/tags"):
             return await _send(writer, int(self.lists), _refusal("no list"))
-        found = request.path in known and (self.models is not None or "version" in request.path)
+        listed = self.models is not None or "version" in request.path
+        if request.path == "/api/show" and request.body.get("model") not in names:
+            listed = False
+        found = request.path in known and listed
         return await _send(writer, 200 if found else 404, known.get(request.path, {}) if found else _refusal("no"))
 
     async def _chat(self, request: _Request, writer: asyncio.StreamWriter) -> bool:
         prompt = " ".join(str(message["content"]) for message in request.body["messages"])
         title = next((title for title in self._known if title in prompt), "")
-        format_ = (request.body.get("response_format") or {}).get("type", "text")
-        fault = self._fault(title) if format_ not in self.refuses else f"refuses {format_}"
+        refused = next((name for name in (form(request.body), *request.body) if name in self.refuses), "")
+        fault = f"refuses {refused}" if refused else self._fault(title)
         self.requests.append(Asked(request.path, title, fault, request.body, request.key))
         if self.latency:
             await asyncio.sleep(self.latency)
         if self.key and request.key != self.key:
             return await _send(writer, 401, _refusal(f"Incorrect API key provided: {request.key}"))
-        if fault.startswith("refuses"):
-            return await _send(writer, 400, _refusal(f"response_format {format_!r} is not supported"))
+        if refused:
+            await asyncio.sleep(self.delay if self.script.get(title) == "slow" else 0)
+            what = refused if refused in request.body else f"response_format {refused!r}"
+            said = self.refuses_saying.format(what)
+            said += " Use 'max_completion_tokens' instead." if refused == "max_tokens" and "model." in said else ""
+            return await _send(writer, int(self.refuses_with), _refusal(said))
         if fault in STATUSES:
             headers = f"Retry-After: {self.retry_after}\r\n" if fault in ("429", "503") else ""
             return await _send(writer, int(fault), _refusal(f"status {fault}"), headers)
@@ -188,9 +203,10 @@ class FaultServer:
         if fault in ("reset", "no end"):
             content = content[: len(content) // 2]
         reply = _Reply(self, request, fault, thinking, content, len(prompt.split()))
-        if not request.body.get("stream"):
-            return await _whole(writer, reply, fault)
-        return await _streamed(writer, reply, fault)
+        if fault == "nothing":
+            return await _nothing(writer, reply)
+        whole = fault in ("whole", "page") or not request.body.get("stream")
+        return await (_whole if whole else _streamed)(writer, reply, fault) and fault != "closes"
 
 
 @dataclass(frozen=True)
@@ -217,7 +233,7 @@ class _Reply:
 
     @property
     def why(self) -> str:
-        return "length" if self.fault == "cut" else "stop"
+        return {"cut": "length", "loaded": "load"}.get(self.fault, "stop")
 
     @property
     def model(self) -> str:
@@ -253,9 +269,9 @@ class _Reply:
     def piece(self, name: str, text: str) -> bytes:
         if self.native:
             message = {"role": "assistant", "content": ""} | {name: text}
-            return _line({"model": self.model, "message": message, "done": False})
+            return _line({"model": self.model, "message": message, "done": False}, raw=self.fault == "split")
         choice = {"index": 0, "delta": {name: text}, "finish_reason": None}
-        return _event(self._frame("chat.completion.chunk", [choice]))
+        return _event(self._frame("chat.completion.chunk", [choice]), raw=self.fault == "split")
 
     def end(self) -> bytes:
         if self.native:
@@ -272,6 +288,12 @@ class _Reply:
 
     def _frame(self, kind: str, choices: list[Any]) -> dict[str, Any]:
         return {"id": "chat-1", "object": kind, "created": 1, "model": self.model, "choices": choices}
+
+
+def form(body: Mapping[str, Any]) -> str:
+    """Name the way in which a request asks for JSON, as FORMATS does; "" if it does not."""
+    asked = body.get("response_format") or {}
+    return asked.get("type", "") + (" with a schema" if "schema" in asked else "")
 
 
 def row(title: str) -> dict[str, str]:
@@ -301,11 +323,15 @@ def _said(title: str, fault: str, prompt: str) -> tuple[str, str]:
     if question(title) in prompt:
         answer = f"<think>{_thought(title)}</think>{good['Response']}" if fault == "inline" else good["Response"]
         answer = f"{_thought(title)}</think>{good['Response']}" if fault == "no opening tag" else answer
-        told = {"empty": "", "only thinking": "", "cut": "The", "truncated": "The"}.get(fault, answer)
-        return "" if fault in ("inline", "no opening tag", "empty") else _thought(title), told
+        told = {"empty": "", "loaded": "", "only thinking": "", "cut": "The", "truncated": "The"}.get(fault, answer)
+        return "" if fault in ("inline", "no opening tag", "empty", "loaded") else _thought(title), told
     text = json.dumps(good)
     if fault in ("truncated", "cut"):
         return "", text[: len(text) * 2 // 3]
+    if fault == "loaded":
+        return "", ""
+    if fault == "split":
+        return "", json.dumps(good, ensure_ascii=False)
     if fault == "thinking":
         return good["Complex_CoT"], json.dumps(good | {"Complex_CoT": ""})
     if fault == "only thinking":
@@ -319,6 +345,10 @@ async def _whole(writer: asyncio.StreamWriter, reply: _Reply, fault: str) -> boo
         return await _send(writer, 500, _refusal("the runner died"))
     if fault not in BROKEN:
         return await _send(writer, 200, reply.whole())
+    if fault == "page":
+        page = b"<html>Log in to use this network"
+        writer.write(_head(200, f"Content-Length: {len(page)}\r\n", "text/html; charset=utf-8") + page)
+        return True
     body = b"<html>Bad gateway" if fault == "garbage" else body
     writer.write(_head(200, f"Content-Length: {len(body) + (0 if fault == 'garbage' else 10**6)}\r\n"))
     if fault in ("drip", "silence"):
@@ -350,9 +380,26 @@ async def _streamed(writer: asyncio.StreamWriter, reply: _Reply, fault: str) -> 
     return True
 
 
+async def _nothing(writer: asyncio.StreamWriter, reply: _Reply) -> bool:
+    if not reply.request.body.get("stream"):
+        writer.write(_head(200, "Content-Length: 0\r\n"))
+        return True
+    kind = "application/x-ndjson" if reply.native else "text/event-stream"
+    writer.write(_head(200, "Transfer-Encoding: chunked\r\n", kind) + b"0\r\n\r\n")
+    return True
+
+
 async def _paced(reply: _Reply) -> AsyncIterator[bytes]:
     """Give the pieces; those who read hear of the first ones before the last ones are sent."""
     pieces = [reply.piece(name, text) for name, text in reply.pieces]
+    if reply.fault == "split":
+        text = b"".join(pieces)
+        pieces = [text[start : start + 3] for start in range(0, len(text), 3)]
+        for piece in pieces[:200]:  # a turn of the loop each, so that the client reads them apart
+            yield piece
+            await asyncio.sleep(0)
+        yield b"".join(pieces[200:])
+        return
     for start in range(0, len(pieces), 16):
         yield b"".join(pieces[start : start + 16])
         await asyncio.sleep(0)
@@ -403,12 +450,12 @@ def _refusal(message: str) -> dict[str, Any]:
     return {"error": {"message": message, "type": "error", "param": None, "code": None}}
 
 
-def _line(value: Any) -> bytes:
-    return json.dumps(value).encode() + b"\n"
+def _line(value: Any, *, raw: bool = False) -> bytes:
+    return json.dumps(value, ensure_ascii=not raw).encode() + b"\n"
 
 
-def _event(value: Any) -> bytes:
-    return b"data: " + json.dumps(value).encode() + b"\n\n"
+def _event(value: Any, *, raw: bool = False) -> bytes:
+    return b"data: " + json.dumps(value, ensure_ascii=not raw).encode() + b"\n\n"
 
 
 def _chunk(data: bytes) -> bytes:

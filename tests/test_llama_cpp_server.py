@@ -127,6 +127,12 @@ def test_llama_cpp_keeps_even_the_tiny_model_to_the_schema(stream: bool, running
     assert {row.model for row in rows if isinstance(row, Written)} == {MODEL}
 
 
+def test_the_way_in_which_it_takes_a_schema_is_found_once_and_told(running: Running, short: None) -> None:
+    server = connected(running.url, MODEL, REASONING, OPTIONS)
+    asyncio.run(_all(server, range(2)))
+    assert server.told["response_format"] == "json_object with a schema"
+
+
 def test_the_same_seed_gives_the_same_row(running: Running, short: None) -> None:
     first, again = (_written(running, OPTIONS, range(7, 8))[0] for _ in range(2))
     assert isinstance(first, Written)
@@ -175,21 +181,27 @@ def test_a_time_limit_ends_a_reply_that_is_under_way(running: Running) -> None:
     assert running.process.poll() is None
 
 
-def test_a_prompt_that_is_too_long_is_not_asked_again(running: Running) -> None:
+@pytest.mark.parametrize(
+    ("stream", "reason", "again"),
+    [(False, "the prompt is too long", "never"), (True, "an empty reply", "otherwise")],
+    ids=["whole", "streamed"],
+)
+def test_a_prompt_that_is_too_long_is_no_server_that_is_away(
+    stream: bool, reason: str, again: str, running: Running
+) -> None:
     long = replace(REASONING, characters=9000)
-    # In a stream this server answers such a prompt with no event at all.
-    server = connected(running.url, MODEL, long, replace(OPTIONS, stream=False))
+    server = connected(running.url, MODEL, long, replace(OPTIONS, stream=stream))
     product = Product("B2", PRODUCT.title, PRODUCT.content * 180)
 
     async def one() -> Mapping[str, Any]:
         try:
             await server.write(product, 1, lambda _: None)
         except Trouble as trouble:
-            return {"again": trouble.again, "detail": trouble.detail}
+            return {"reason": trouble.reason, "again": trouble.again, "detail": trouble.detail}
         finally:
             await server.close()
         return {}
 
     said = asyncio.run(one())
-    assert said["again"] == "never"
-    assert "context length" in said["detail"]
+    assert (said["reason"], said["again"]) == (reason, again)
+    assert ("n_ctx" if stream else "context length") in said["detail"]

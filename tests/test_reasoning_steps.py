@@ -107,6 +107,7 @@ def test_the_deepseek_recipe_walks_from_the_catalogue_to_the_page(
     assert record["author"]["model"] == MODEL and record["author"]["digest"] == fake.DIGEST
     assert record["counts"] == counts and record["cost"]["completion_tokens"] > 100
     assert record["author"]["prompts"] == [R1.reasoning and R1.reasoning.prompt]
+    assert record["told"] == {"version": fake.VERSION, "address": teacher.url}
 
 
 def test_a_second_walk_asks_nobody(run: Run, teacher: FaultServer) -> None:
@@ -172,6 +173,16 @@ def test_another_author_is_refused_with_the_difference(run: Run, teacher: FaultS
     with pytest.raises(InputError, match=r"written otherwise \(options.temperature was 0.6, now 1.0\)"):
         steps.write_reasoning(run, TINY_R1, warmer)
     assert run.reasoning_ledger.read_bytes() == before
+
+
+def test_other_options_are_fine_while_nothing_was_written(run: Run, teacher: FaultServer) -> None:
+    teacher.down = True
+    pace = Pace(wait=0, pause=0, troubles=1, probes=1)
+    with pytest.raises(InputError):
+        steps.write_reasoning(run, TINY_R1, asked_of(teacher, 3, pace=pace))
+    teacher.down = False
+    warmer = steps.Wanted(3, teacher.url, MODEL, Options(temperature=1.0))
+    assert steps.write_reasoning(run, TINY_R1, warmer)["kept"] == 3
 
 
 def test_more_rows_are_refused_once_training_rows_were_made(run: Run) -> None:

@@ -16,7 +16,8 @@ PORTS = {"http": "80", "https": "443"}
 EVERYWHERE = ("", "0.0.0.0", "::")  # where a server listens that is to be found here, too
 HERE = "127.0.0.1"
 # Somebody copies the address of one call, which is behind the server's own.
-CALL = re.compile(r"/(?:chat/completions|completions|models|responses|api/(?:chat|generate|tags|version))$")
+CALL = re.compile(r"((?<=/v1)/(models|completions|responses)|/chat/completions|/api/(chat|generate|tags|version))$")
+LONG = 8  # characters from which on a value of a query is taken for a secret
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ class Address:
     def secrets(self) -> tuple[str, ...]:
         """Give what must not be shown."""
         parts = urlsplit(self.url)
-        return tuple(filter(None, (parts.password, parts.netloc.rpartition("@")[0], parts.query, *self.query.values())))
+        values = [value for value in self.query.values() if len(value) >= LONG]
+        return tuple(filter(None, (parts.password, parts.netloc.rpartition("@")[0], parts.query, *values)))
 
     @property
     def compatible(self) -> str:

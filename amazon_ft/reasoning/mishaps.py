@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from json import JSONDecodeError
 from typing import Any
 
 from amazon_ft.reasoning.authors import Trouble
+from amazon_ft.reasoning.dialects import FORMATS, LIMITS, Manner
 
 SHOWN = 200  # characters of a server's own words
 LATER = {
@@ -28,6 +30,15 @@ NEVER = {
     413: "the prompt is too long",
     501: "the server cannot do that",
 }
+TOO_LONG = re.compile(r"context[ _](?:length|size|window)|prompt is too long|input length", re.IGNORECASE)
+SCHEMA = re.compile(r"response_format|json_schema|json_object|structured", re.IGNORECASE)
+FEATURES = ("top_p", "temperature", "seed")  # that some models lack; where both are named, top_p matters less
+# A value that is out of range is a mistake of whoever chose it, and says none of this.
+LACKING = re.compile(
+    r"unsupported|(?:not|n't|cannot) (?:be )?(?:support|allow|permit|specif|both)|only the default|unknown|"
+    r"unrecognized|unexpected|deprecated|instead|extra (?:input|field)",
+    re.IGNORECASE,
+)
 AWAY = ("ConnectError", "ConnectTimeout")  # of httpx and httpx2, of which openai brings one or the other
 LIBRARIES = ("openai", "httpx", "httpx2", "httpcore", "httpcore2")
 
@@ -49,18 +60,46 @@ def trouble(error: BaseException) -> Trouble:
     if status in LATER or (status >= 500 and status not in NEVER):
         reason = LATER.get(status, "the server failed")
         return Trouble(reason, detail, again="later", wait=wait(headers))
+    if status == 400 and TOO_LONG.search(detail):
+        return Trouble(NEVER[413], detail)
     return Trouble(NEVER.get(status, "the server refused the request"), detail)
 
 
+def other(manner: Manner, error: BaseException) -> Manner | None:
+    """Give the manner that is left where a server refuses one, and names what it refuses; None where it is not that.
+
+    Of statuses of 500 only those that name the format count: llama-cpp-python's server refuses so.
+    """
+    status, said, named = getattr(error, "status_code", None), words(error), getattr(error, "param", None) or ""
+    if status in (400, 422, 500) and SCHEMA.search(f"{named} {said}"):
+        more = FORMATS[FORMATS.index(manner.format) + 1 :]
+        return replace(manner, format=more[0]) if more and (status != 500 or "response_format" in said) else None
+    if status not in (400, 422) or not LACKING.search(f"{said} {getattr(error, 'code', '')}"):
+        return None
+    if LIMITS[1] in said and manner.limit == LIMITS[0] and "too large" not in said:
+        return replace(manner, limit=LIMITS[1])
+    left = (name for name in FEATURES if name not in manner.without and re.search(rf"\b{name}\b", named or said))
+    found = next(left, None)
+    return replace(manner, without=manner.without | {found}) if found else None
+
+
 def wait(headers: Mapping[str, str]) -> float | None:
-    """Read for how many seconds a server wants to be left alone; None where it does not say."""
+    """Read for how many seconds a server wants to be left alone; None where it does not say.
+
+    A time of day is reckoned from the server's own clock, where it shows it: this machine's may be wrong.
+    """
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         if re.fullmatch(r"\d+(\.\d+)?", text := headers.get(name, "").strip()):
             return float(text) / unit
     try:
-        return max(0.0, parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - time.time())
+        until = parsedate_to_datetime(headers.get("retry-after", "")).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
+    try:
+        now = parsedate_to_datetime(headers.get("date", "")).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        now = time.time()
+    return max(0.0, until - now)
 
 
 def words(error: BaseException) -> str:

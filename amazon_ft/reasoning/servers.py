@@ -13,26 +13,18 @@ from amazon_ft.products import Product
 from amazon_ft.prompts import fill
 from amazon_ft.reasoning import addresses, mishaps, replies, wire
 from amazon_ft.reasoning.authors import Cost, Heard, Trouble, Written
-from amazon_ft.reasoning.dialects import FORMATS, Compatible, Dialect, Native, Options, Request, Said, same
+from amazon_ft.reasoning.dialects import USUAL, Compatible, Dialect, Manner, Native, Options, Request, Said, same
 from amazon_ft.recipes import Reasoning
 from amazon_ft.recipes.values import LANGUAGES
+from amazon_ft.retrieval.passages import fit
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 __all__ = ["Options", "Server", "connected"]
 
-MOST = 12  # names of models in a sentence
+LOADED = ("load", "unload")  # why Ollama ended a reply in which nothing was to be said
 DIALECTS: Mapping[str, Dialect] = {wire.NATIVE: Native(), wire.COMPATIBLE: Compatible()}
-
-
-@dataclass(frozen=True)
-class Found:
-    """Hold what a look at a server found."""
-
-    kind: str  # wire.NATIVE or wire.COMPATIBLE
-    version: str
-    digest: str  # of the model, where the server tells
 
 
 @dataclass
@@ -43,20 +35,20 @@ class Server:
     model: str
     reasoning: Reasoning = field(repr=False)
     options: Options
-    found: Found
+    found: wire.Found
     _client: AsyncOpenAI | None = field(default=None, repr=False)
-    _format: str = field(default=FORMATS[0], repr=False)  # the first one that this server has not refused
+    _manner: Manner = field(default=USUAL, repr=False)  # that this server has not refused
 
     @property
     def identity(self) -> Mapping[str, Any]:
         """Give all that decides a row beside the product.
 
-        How the server takes a schema follows from the server, and is found out midway: it is no part of this.
+        A server may be updated overnight, and in what manner it wants to be asked is found out midway: neither is here.
         """
         asked = self.reasoning
         prompts = [asked.prompt] if self.options.calls == "one" else [asked.question_prompt, asked.answer_prompt]
         return {
-            "server": f"{self.found.kind} {self.found.version}".strip(),
+            "server": self.found.kind,
             "model": self.model,
             "digest": self.found.digest,
             "options": self.options.decisive,
@@ -65,14 +57,20 @@ class Server:
             "characters": asked.characters,
         }
 
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """Give the server's version, where it is, and in what manner an OpenAI-compatible one is asked by now."""
+        manner = self._manner.told if self.found.kind == wire.COMPATIBLE else {}
+        return {"version": self.found.version, "address": self.address.place, **manner}
+
     async def write(self, product: Product, seed: int, heard: Heard) -> Written:
         """Write the row of a product.
 
-        Raises Trouble if there is none this time.
+        Raises Trouble if there is none this time, and InputError if the model cannot be asked with these options.
         """
         values = {
             "title": product.title,
-            "content": product.content[: self.reasoning.characters],
+            "content": _read(product, self.reasoning.characters),
             "language": LANGUAGES[self.reasoning.language],
         }
         spent: list[Said] = []
@@ -117,13 +115,13 @@ class Server:
         """Ask once; `spent` holds what came even where that ends in trouble."""
         request = Request(self.model, prompt, seed, self.options, schema)
         while True:
-            said, format_ = Said(), self._format
+            said, manner = Said(), self._manner
             spent.append(said)
             try:
                 async with asyncio.timeout(self.options.timeout):
-                    await self._listen(request, format_, said, heard)
+                    await self._listen(request, manner, said, heard)
             except Exception as error:
-                if schema is not None and self._refuses(error, format_):
+                if self._gives_way(error, manner):
                     continue
                 if not mishaps.foreign(error):
                     raise
@@ -131,27 +129,38 @@ class Server:
             self._check(said)
             return said
 
-    async def _listen(self, request: Request, format_: str, said: Said, heard: Heard) -> None:
+    async def _listen(self, request: Request, manner: Manner, said: Said, heard: Heard) -> None:
         speaks, kind = DIALECTS[self.found.kind], self.found.kind
         if self._client is None:
             self._client = wire.connection(self.address, kind, self.options.timeout)
-        body = speaks.body(request, format_)
+        body = speaks.body(request, manner)
         async with aclosing(wire.messages(self._client, kind, speaks.path, body)) as messages:
             async for message in messages:
                 if pieces := _heed(speaks, message, said):
                     heard(pieces)
 
-    def _refuses(self, error: Exception, format_: str) -> bool:
-        """Tell whether a server refused a way to give the schema; the next one is then used from now on."""
-        said, more = mishaps.words(error).casefold(), FORMATS[FORMATS.index(format_) + 1 :]
-        named = any(word in said for word in ("response_format", "json_schema", "json_object", "structured"))
-        if getattr(error, "status_code", None) not in (400, 422) or not named or not more:
+    def _gives_way(self, error: Exception, manner: Manner) -> bool:
+        """Tell whether a server refused the manner in which it was asked; another one is then used from now on.
+
+        Raises InputError where a temperature or top_p would be left out that is not the API's own, which is 1: rows
+        would be recorded as written otherwise than they were.
+        """
+        left = mishaps.other(manner, error) if self.found.kind == wire.COMPATIBLE else None
+        if left is None:
             return False
-        if self._format == format_:  # else another request has found out before
-            self._format = more[0]
+        if lost := left.without & {name for name in ("temperature", "top_p") if getattr(self.options, name) != 1}:
+            own = "temperature 1 and top_p 1" if "temperature" in lost else "top_p 1"
+            raise InputError(f"{self.model} takes no {min(lost)}: ask with {own}, as it does by itself.")
+        if self._manner == manner:  # else another request has found out before
+            self._manner = left
         return True
 
     def _check(self, said: Said) -> None:
+        if not said.messages and self.found.kind == wire.COMPATIBLE:
+            detail = "The server gave nothing, as llama-cpp-python's does where a prompt is too long for its n_ctx."
+            raise Trouble("an empty reply", detail, again="otherwise")
+        if said.why in LOADED and not said.pieces:
+            raise Trouble("the model was only loaded", again="later")
         if not said.why:
             raise Trouble("the server broke off", "The stream ended before the reply did.", again="later")
         if said.model and not same(self.model, said.model):
@@ -166,42 +175,16 @@ class Server:
 def connected(address: str, model: str, reasoning: Reasoning, options: Options) -> Server:
     """Look at a server, and give what writes with a model of it; `address` is "ollama" or begins with http.
 
-    Raises InputError if nobody answers there, the key is refused, or the model is not there.
+    Raises InputError if nobody answers there, the key is refused, the model is not there, or it is to be asked in two
+    calls and cannot think.
     """
     where = addresses.address(address)
-    version = None if where.says_compatible else _version(where)
-    kind = wire.COMPATIBLE if version is None else wire.NATIVE
-    entry = _entry(where, kind, model)
-    return Server(where, model, reasoning, options, Found(kind, version or "", _digest(entry)))
+    return Server(where, model, reasoning, options, wire.find(where, model, thinks=options.calls == "two"))
 
 
-def _version(where: addresses.Address) -> str | None:
-    """Give the version of Ollama; None where something else answers."""
-    got = wire.look(where, wire.NATIVE, "/api/version")
-    return str(got["version"]) if "version" in got else None
-
-
-def _entry(where: addresses.Address, kind: str, model: str) -> Mapping[str, Any]:
-    """Find a model in the server's list; nothing where it has no list."""
-    native = kind == wire.NATIVE
-    got = wire.look(where, kind, "/api/tags" if native else "/models", known=True)
-    models = got.get("models" if native else "data")
-    entries = {str(each.get("name") or each.get("id")): each for each in models or () if isinstance(each, Mapping)}
-    if found := next((entry for name, entry in entries.items() if same(model, name)), None):
-        return found
-    there = ", ".join(sorted(entries)[:MOST])
-    if native:
-        pull = f"get it with `ollama pull {model}`"
-        pull += f", or use one of those there: {there}" if there else ""
-        raise InputError(f"Ollama at {where.shown} has no model {model!r}: {pull}.")
-    if entries:
-        raise InputError(f"the server at {where.shown} has no model {model!r}: use one of those there: {there}.")
-    return {}
-
-
-def _digest(entry: Mapping[str, Any]) -> str:
-    """Give what tells a model's weights apart: a digest, else where they came from, as far as the server says."""
-    return str(entry.get("digest") or entry.get("root") or "")
+def _read(product: Product, characters: int) -> str:
+    """Give of a description the very text that the grounded style shows to the model that is trained."""
+    return fit(" ".join(product.content.split()), "", characters).text
 
 
 def _heed(speaks: Dialect, message: object, said: Said) -> int:
@@ -210,6 +193,7 @@ def _heed(speaks: Dialect, message: object, said: Said) -> int:
         raise Trouble("garbage from the server", f"{str(message)!r} came.", again="later")
     if error := message.get("error"):
         raise Trouble("the server broke off", str(error), again="later")
+    said.messages += 1
     return speaks.hear(message, said)
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from amazon_ft.files import InputError
+from amazon_ft.reasoning import mishaps
 from amazon_ft.reasoning.addresses import Address
+from amazon_ft.reasoning.dialects import same
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -17,40 +22,70 @@ KEY = "OPENAI_API_KEY"
 NATIVE, COMPATIBLE = "ollama", "openai-compatible"  # kinds of servers
 CONNECT = 10.0  # seconds until a server counts as away
 READ = 60.0  # seconds for what a look at it asks
+MOST = 12  # names of models in a sentence
 NO_KEY = "none"  # servers of one's own ask for none, but the client wants one
 START = (
-    "start one (`ollama serve`, `vllm serve MODEL`, `llama-server -m FILE.gguf` or `transformers serve MODEL`) "
-    "or give its address"
+    "start one (`ollama serve`, `vllm serve MODEL`, `llama-server -m FILE.gguf`, `transformers serve MODEL` or "
+    "`python -m llama_cpp.server --model FILE.gguf --n_ctx 8192 --interrupt_requests false`) or give its address"
 )
 
 
-def look(where: Address, kind: str, path: str, *, known: bool = False) -> Mapping[str, Any]:
-    """Get what a server says of itself; nothing where it does not.
+@dataclass(frozen=True)
+class Found:
+    """Hold what a look at a server found."""
+
+    kind: str  # NATIVE or COMPATIBLE
+    version: str
+    digest: str  # of the model, where the server tells
+
+
+def find(where: Address, model: str, thinks: bool) -> Found:
+    """Look at a server and the model in it, which has to be able to think apart from its answer if it `thinks`.
+
+    Raises InputError if nobody answers there, the key is refused, or the model is not there or cannot.
+    """
+    version = None if where.says_compatible else look(where, NATIVE, "/api/version").get("version")
+    kind = COMPATIBLE if version is None else NATIVE
+    digest = _digest(_entry(where, kind, model))
+    if kind == NATIVE and thinks:
+        able = look(where, NATIVE, "/api/show", {"model": model}).get("capabilities")
+        if isinstance(able, list) and able and "thinking" not in able:
+            raise InputError(f"{model} cannot think apart from its answer: use calls 'one', or another model.")
+    return Found(kind, str(version or ""), digest)
+
+
+def look(
+    where: Address, kind: str, path: str, body: Mapping[str, Any] | None = None, *, known: bool = False
+) -> Mapping[str, Any]:
+    """Get what a server says of itself, or of what the `body` names; nothing where it does not.
 
     Raises InputError if nobody answers, or if a server whose kind is `known` refuses the key. One that cannot list its
     models is no error: `transformers serve` fails at that where the hub's cache is missing.
     """
     import openai
 
+    how = _how(where, kind, READ, openai.DefaultHttpxClient)
     try:
-        with openai.OpenAI(**_how(where, kind, READ)) as client:
-            got = client.get(path, cast_to=object)
+        with openai.OpenAI(**how) as client:
+            got = client.get(path, cast_to=object) if body is None else client.post(path, cast_to=object, body=body)
     except openai.APIStatusError as error:
         if known and error.status_code in (401, 403):
             raise InputError(f"the server at {where.shown} refused the key: set {KEY} to one that it takes.") from None
         return {}
-    except json.JSONDecodeError:
+    except ValueError:  # neither JSON nor text
         return {}
-    except openai.APIConnectionError:
+    except Exception as error:
+        if not mishaps.foreign(error):
+            raise
         raise InputError(f"no server answers at {where.shown}: {START}.") from None
     return got if isinstance(got, Mapping) else {}
 
 
 def connection(where: Address, kind: str, timeout: float) -> AsyncOpenAI:
     """Make the client; its connections belong to the event loop that first uses it."""
-    from openai import AsyncOpenAI
+    import openai
 
-    return AsyncOpenAI(**_how(where, kind, timeout))
+    return openai.AsyncOpenAI(**_how(where, kind, timeout, openai.DefaultAsyncHttpxClient))
 
 
 async def messages(client: AsyncOpenAI, kind: str, path: str, body: Mapping[str, Any]) -> AsyncGenerator[object, None]:
@@ -62,7 +97,11 @@ async def messages(client: AsyncOpenAI, kind: str, path: str, body: Mapping[str,
 
     kinds = AsyncStream[object]
     stream = await client.post(path, cast_to=object, body=body, stream=True, stream_cls=kinds)
+    sort = stream.response.headers.get("content-type", "")
     try:
+        if kind == COMPATIBLE and ("json" in sort or "html" in sort):  # no stream: a server that has none, or a gateway
+            yield json.loads(await stream.response.aread())
+            return
         async for message in _lines(stream) if kind == NATIVE else stream:
             yield message
     finally:
@@ -71,24 +110,67 @@ async def messages(client: AsyncOpenAI, kind: str, path: str, body: Mapping[str,
 
 def secrets(where: Address) -> tuple[str, ...]:
     """Give what no text may show."""
-    return (*where.secrets, os.environ.get(KEY, ""))
+    return (*where.secrets, _key())
 
 
-def _how(where: Address, kind: str, timeout: float) -> dict[str, Any]:
-    """Say how to connect; retries are the runner's."""
+def _key() -> str:
+    return os.environ.get(KEY, "").strip()
+
+
+def _how(where: Address, kind: str, timeout: float, client: Any) -> dict[str, Any]:
+    """Say how to connect; retries are the runner's, and proxies that the surroundings name are for other machines."""
     from openai import Timeout
 
-    native = kind == NATIVE
-    return {
-        "base_url": where.url if native else where.compatible,
-        "api_key": NO_KEY if native else os.environ.get(KEY) or NO_KEY,
+    native, limits = kind == NATIVE, Timeout(timeout, connect=min(timeout, CONNECT))
+    if not _key().isascii():
+        raise InputError(f"{KEY} has a letter that no key has: set it anew.")
+    how: dict[str, Any] = {
+        "base_url": where.base if native else where.compatible,
+        "default_query": where.query,
+        "api_key": NO_KEY if native else _key() or NO_KEY,
         "max_retries": 0,
-        "timeout": Timeout(timeout, connect=min(timeout, CONNECT)),
+        "timeout": limits,
     }
+    if not where.local:
+        return how
+    return how | {"http_client": client(timeout=limits, trust_env=False, verify=_certificates())}
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Read this machine's certificates once: for each client anew that takes longer than a look at a server."""
+    return ssl.create_default_context()
 
 
 async def _lines(stream: Any) -> AsyncIterator[object]:
-    """Read one JSON value a line, as Ollama streams."""
-    async for line in stream.response.aiter_lines():
-        if line.strip():
+    """Read one JSON value a line, as Ollama streams; only a line feed ends a line, and not all that Unicode has."""
+    rest = b""
+    async for part in stream.response.aiter_bytes():
+        *lines, rest = (rest + part).split(b"\n")
+        for line in filter(bytes.strip, lines):
             yield json.loads(line)
+    if rest.strip():
+        yield json.loads(rest)
+
+
+def _entry(where: Address, kind: str, model: str) -> Mapping[str, Any]:
+    """Find a model in the server's list; nothing where it has no list."""
+    native = kind == NATIVE
+    got = look(where, kind, "/api/tags" if native else "/models", known=True)
+    models = got.get("models" if native else "data")
+    entries = {str(each.get("name") or each.get("id")): each for each in models or () if isinstance(each, Mapping)}
+    if found := next((entry for name, entry in entries.items() if same(model, name)), None):
+        return found
+    there = ", ".join(sorted(entries)[:MOST])
+    if native:
+        pull = f"get it with `ollama pull {model}`"
+        pull += f", or use one of those there: {there}" if there else ""
+        raise InputError(f"Ollama at {where.shown} has no model {model!r}: {pull}.")
+    if entries:
+        raise InputError(f"the server at {where.shown} has no model {model!r}: use one of those there: {there}.")
+    return {}
+
+
+def _digest(entry: Mapping[str, Any]) -> str:
+    """Give what tells a model's weights apart: a digest, else where they came from, as far as the server says."""
+    return str(entry.get("digest") or entry.get("root") or "")

@@ -59,15 +59,17 @@ def write_reasoning(run: Run, recipe: Recipe, wanted: Wanted = AS_THE_RECIPE_SAY
     claim(run, recipe.as_dict())
     chosen = _chosen(run, recipe, wanted.products)
     author = _author(style, wanted)
-    identity = json.loads(json.dumps(author.identity))
-    _refuse_other_author(run, identity)
-    ledger = Ledger(run.reasoning_ledger)
+    identity, ledger = json.loads(json.dumps(author.identity)), Ledger(run.reasoning_ledger)
     known = ledger.read()
+    if known:
+        _refuse_other_author(run, identity)
     missing = [product for product in chosen if key(product, identity) not in known]
     if missing or wanted.retry_failed:
         _refuse_late(run)
         _record(run, {"author": identity, "products": len(chosen)}, [])
     finished = write_rows(author, chosen, ledger, wanted.pace, retry_failed=wanted.retry_failed)
+    if finished.written or finished.failed:  # only now is it known how the server takes what it is asked
+        _record(run, {**manifest(run)["steps"][STEP], "told": dict(author.told)}, [])
     counts = sift(run, recipe)
     say(STEP, bool(finished.written or finished.failed), _told(counts, finished.reason, run))
     return counts
@@ -228,7 +230,8 @@ def _about(run: Run, recipe: Recipe) -> dict[str, Any]:
     style, author, inputs = style_of(recipe), done[STEP]["author"], done["clean"]["inputs"]
     decided = Counter(decision.decision for decision in Reviews(run.reasoning_reviews).read().values())
     return {
-        **{name: author[name] for name in ("model", "digest", "server", "options")},
+        **{name: author[name] for name in ("model", "digest", "options")},
+        "server": f"{author['server']} {done[STEP].get('told', {}).get('version', '')}".strip(),
         **{name: done[STEP][name] for name in ("counts", "cost")},
         "style": style.style,
         "prompts": {f"prompt {number}": text for number, text in enumerate(author["prompts"], 1)},
