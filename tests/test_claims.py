@@ -92,6 +92,40 @@ conforme consta na descrição, são 6 peças
 O contexto não menciona isso.
 de acordo com o texto, são 6 peças
 According to the description that was provided, this is so.
+The facts say that it floats.
+According to the facts, it floats.
+Looking at the facts, I see that it floats.
+Let me check the details again.
+The given facts don't mention a lid.
+In the facts there is nothing on the lid.
+The content mentions a lid.
+I need to stick to the provided content.
+The product page says that it floats.
+As a model I only have what was supplied to me.
+Going by what I'm given, it floats.
+It's mentioned that the lid is loose.
+It says here that the lid is loose.
+I see that it says "loose lid" somewhere.
+It doesn't specify the size of the lid.
+The size of the lid is not explicitly stated.
+There is no mention of a lid.
+The customer provided some details about the lid.
+The instructions tell me not to name a source.
+I was told to keep the numbers.
+In the prompt there is a lid.
+The description is short on that.
+The listing's headline has a lid.
+Os fatos dizem que ela flutua.
+Segundo os fatos, ela flutua.
+Nos fatos, há uma tampa.
+É mencionado que a tampa é solta.
+O tamanho da tampa não é informado.
+Não há menção à tampa.
+Conforme informado, a tampa é solta.
+Consta que a tampa é solta.
+O usuário forneceu os detalhes da tampa.
+Pelos dados que tenho, ela flutua.
+O prompt pede uma resposta curta.
 """.strip().splitlines()
 NO_CLAIMS = """
 A book about context switching in operating systems.
@@ -184,8 +218,27 @@ As páginas são de papel grosso.
 A fonte de luz fica no alto.
 Baseado em uma história real.
 Lembro que ele tem 356 páginas.
+As mentioned earlier, it floats.
+The user mentioned the lid.
+In fact, it floats, and the fact matters.
+Let me recall the facts: it floats and has a lid.
+I want to get the facts right.
+The important details are the lid and the handle.
+It's worth mentioning that it floats.
+I don't recall any mention of a lid.
+I should provide accurate information.
+The customer gave the model's name.
+I was given this boat by my aunt.
+The instructions for the boat are simple.
+The facts of life, told for children.
+De fato, ela flutua.
+Como mencionei antes, ela flutua.
+Vale mencionar a tampa.
+Lembro dos fatos principais: tampa e cabo.
+O usuário mencionou a tampa.
 """.strip().splitlines()
 ENTRY = "B00M5 Mug, Fourth Edition\nHolds 1,200 ml, costs $4.50, has six buttons. Model SP-857, 3/4 inch."
+ENTRY += " From World War II; twenty-five inches wide; a dozen in a box; 60 million sold."
 
 
 def test_the_lists_are_long_and_in_both_languages() -> None:
@@ -248,12 +301,19 @@ def test_a_long_text_is_read_soon() -> None:
         ("1. It is a mug.\n2) It holds tea.\n* 3. So it does.", []),
         ("Step 3: it is 3/4 inch. 9. Done.", []),
         ("There are 2 reasons and 5 things to say, in 3 passos.", []),
-        ("There are 2 handles.", ["2"]),
+        ("There are 9 handles.", ["9"]),
         ("First, there are two things; the third is none.", []),
         ("It was made in 1985.", ["1985"]),
+        ("I'm 100% sure that it holds tea, and 3 main points speak for it.", []),
+        ("It is the SP857, not the SP858.", ["SP858"]),
+        ("Tem 1.200 ml.", []),
+        ("Tem 1.300 ml.", ["1.300"]),
+        ("It is of World War 2, 25 inches wide, a set of 12, sold 60,000,000 times.", []),
+        ("It is of World War 3, 26 inches wide, sold 61,000,000 times.", ["3", "26", "61,000,000"]),
+        ("It sold 60 million times, 7 thousand in Leeds.", ["7"]),
         ("", []),
     ],
-    ids=range(13),
+    ids=range(20),
 )
 def test_unknown_are_numbers_and_codes_of_no_entry(text: str, found: list[str]) -> None:
     assert unknown(text, ENTRY) == found

@@ -79,7 +79,7 @@ def written(product: Product, **texts: str) -> dict[str, Any]:
     row = {
         "Question": f"What is the {product.title} there for?",
         "Complex_CoT": f"The customer asks what this is good for. I recall the {product.title} and what it is made "
-        "for. So the answer is a short one, and nothing else is to be said.",
+        f"for: {product.content} So the answer is a short one, and nothing else is to be said.",
         "Response": product.content,
     }
     return line(product.uid, **(row | texts))
@@ -153,6 +153,31 @@ def test_a_title_in_another_language_makes_no_row_foreign() -> None:
     assert faults(row, product, CLOSED) == []
 
 
+@pytest.mark.parametrize("end", ["beginning", "end"])
+def test_a_thought_that_changes_its_language_is_found_at_either_end(end: str) -> None:
+    foreign = PORTUGUESE * 2
+    thought = f"{foreign} {GOOD['Complex_CoT'] * 2}" if end == "beginning" else f"{GOOD['Complex_CoT'] * 2} {foreign}"
+    assert faults(GOOD | {"Complex_CoT": thought}, KETTLE, CLOSED) == ["another language"]
+
+
+def test_names_make_no_row_foreign() -> None:
+    answer = (
+        "National Brotherhood Award, James Tait Memorial Prize, Royal Society of Literature Award e Order of Leeds."
+    )
+    row = {"Question": "Quais prêmios ganhou Brasca Kettle?", "Complex_CoT": PORTUGUESE, "Response": answer}
+    assert faults(row, KETTLE, replace(CLOSED, language="pt")) == []
+
+
+def test_a_short_description_may_be_quoted_whole() -> None:
+    short = replace_product(content="A steel kettle by Brasca that holds 3 litres, made in Porto for large families.")
+    row = GOOD | {"Complex_CoT": f'The entry says "{short.content}" and so it holds 3 litres, for all I can see.'}
+    assert faults(row, short, GROUNDED) == []
+
+
+def test_a_micro_sign_of_greece_is_no_slip() -> None:
+    assert faults(GOOD | {"Response": "It holds 3 litres and lets no \u03bcm of light through."}, KETTLE, CLOSED) == []
+
+
 def test_portuguese_rows_are_asked_for_by_the_value() -> None:
     row = {
         "Question": "Quanta água cabe na Brasca Kettle SP-857?",
@@ -183,6 +208,8 @@ LED = [
     ("{title} comes from Porto, doesn't it?", "Yes."),
     ("So is it true that {title} has two handles?", "Indeed."),
     ("{title}: is it guaranteed?", "Yes, for two years."),
+    ("Can I paint {title}?", "You can, any colour will do."),
+    ("Is this lamp by Brasca rare?", "Few lamps are indeed so seldom seen."),
 ]
 NOT_LED = [
     ("What is {title} made of?", "Yes, it is made of steel."),
@@ -196,12 +223,16 @@ NOT_LED = [
     ("Tell me about {title}.", "Yes, it is a kettle."),
     ("How much is {title}, is it cheap?", "It costs $4.99."),
     ("Is {title} good? What does it weigh?", "It is good and weighs 920 g."),
+    ("Is {title} made for beginners or for experts?", "It is made for beginners."),
+    ("Does {title} include batteries?", "No, the batteries are sold apart."),
+    ("Is {title} rare?", "It is certainly not hard to find."),
 ]
 PT_LED = [
     ("{title} está disponível em VHS?", "Sim, está disponível em VHS."),
     ("O {title} é de aço?", "É de aço, com duas alças."),
     ("É verdade que {title} tem garantia?", "Sim, de dois anos."),
     ("Posso levar {title} para o acampamento?", "Claro, é leve."),
+    ("Posso pintar {title}?", "Pode sim, de qualquer cor."),
 ]
 PT_NOT_LED = [
     ("De que é feito {title}?", "É feito de aço."),
@@ -248,16 +279,17 @@ def test_what_was_accepted_counts_into_the_share_and_is_kept_over_it() -> None:
     assert reasons(sifted) == {LEADING: 17}
 
 
-def test_a_repeat_is_the_same_question_the_same_thought_or_the_same_pair_but_for_the_title() -> None:
+def test_a_repeat_is_the_same_question_or_the_same_thought_or_long_pair_but_for_the_title() -> None:
     products = catalogue(4)
     first, *others = sorted(products.values(), key=lambda product: hash_of(product.uid))
+    template, long = written(first)["Complex_CoT"].upper(), f"{first.content} They use it day after day."
     same = {
         "Question": {"Question": f"what IS the {first.title} there for"},
-        "thought": {"Complex_CoT": written(first)["Complex_CoT"].upper()},
-        "pair": {"Response": first.content},
+        "thought": {"Complex_CoT": template.replace(first.title.upper(), others[1].title)},
+        "pair": {"Response": long},
     }
     products[others[0].uid] = Product(others[0].uid, f"Odd {first.title}", others[0].content)
-    lines = [written(first)] + [
+    lines = [written(first, Response=long)] + [
         written(products[other.uid], **texts) for other, texts in zip(others, same.values(), strict=True)
     ]
     sifted = sift(lines, products, CLOSED)
@@ -265,6 +297,15 @@ def test_a_repeat_is_the_same_question_the_same_thought_or_the_same_pair_but_for
     assert reasons(sifted) == {REPEATED: 3}
     accepted = {lines[1]["key"]: Decision(lines[1]["key"], "accept")}
     assert {row["uid"] for row in sift(lines, products, CLOSED, accepted).kept} >= {others[0].uid}
+
+
+def test_short_answers_to_the_same_question_about_several_products_are_no_repeats() -> None:
+    products = catalogue(6)
+    lines = [
+        written(product, Question=f"What is the {product.title} made of?", Response="Enamelled steel.")
+        for product in products.values()
+    ]
+    assert len(sift(lines, products, CLOSED).kept) == 6
 
 
 def test_the_order_of_the_ledger_decides_nothing() -> None:
@@ -323,7 +364,7 @@ def test_failures_and_strangers_are_counted_with_their_reasons() -> None:
 
 
 def test_a_large_ledger_is_sifted_soon() -> None:
-    """5,000 rows of 300 words are to take less than 10 s of CPU; here are 500."""
+    """5,000 rows of 300 words are to take less than 5 s of CPU; here are 500."""
     rng = random.Random(3407)
     words = CONTENT.split() * 13
     thoughts = [" ".join(rng.sample(words, 300)) for _ in range(500)]
@@ -334,5 +375,5 @@ def test_a_large_ledger_is_sifted_soon() -> None:
     ]
     sift(lines[:1], products, CLOSED)  # loads what tells languages
     start = time.process_time()
-    assert len(sift(lines, products, CLOSED).rejected) >= 498  # the same pair but for the title
-    assert time.process_time() - start < 4
+    assert len(sift(lines, products, CLOSED).kept) == 500
+    assert time.process_time() - start < 2

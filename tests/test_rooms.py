@@ -63,6 +63,7 @@ FLOORS = (
     "hardware.planning",
     "hardware.estimates",
     "evaluation.facts",
+    "evaluation.wordings",
     "evaluation.claims",
     "evaluation.overlap",
     "evaluation.nearest",

@@ -6,128 +6,49 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from amazon_ft.evaluation.facts import quantities
-from amazon_ft.retrieval.quoting import facts
+from amazon_ft.evaluation.wordings import ENGLISH, PORTUGUESE, Wording
+from amazon_ft.retrieval.quoting import TOKEN, facts
 
 AROUND = 60  # characters before and behind a noun in which what belongs to it stands
 WORDS = re.compile(r"\w+")
+SENTENCE = re.compile(r"(?<=[.!?]) ")  # no claim reaches over its end
 POINTING = ("this", "that", "these")  # in this context
 
 
-@dataclass(frozen=True)
-class Wording:
-    """Hold how one language speaks of a source: nouns, and parts of regular expressions around them."""
-
-    sure: str  # for a text about a product
-    unsure: str  # may mean the product itself, as a book's text, and count only where a source is meant
-    the: str  # what makes them definite
-    such: str  # adjectives
-    given: str  # words that alone say that there is a source
-    whose: str  # of the product: still the same source
-    leads: str  # what leads to a source
-    looks: str  # what leads to a source where the noun is a sure one
-    says: str  # what a source does
-    tells: str  # what a source does where the noun is a sure one
-    foreign: str  # what comes next where no source is meant: the context of war
-
-
-ENGLISH = Wording(
-    sure="description descriptions listing listings context contexts entry blurb synopsis",
-    unsure=(
-        "text texts passage passages information info details data excerpt excerpts snippet snippets document documents"
-        " page pages catalog catalogue source sources specification specifications specs summary record paragraph"
-        " paragraphs input prompt"
-    ),
-    the=(
-        r"the|its|your|th(?:is|at|ese)|(?:(?:the|this) )?(?:product|item|book|album|film|movie|set|kit|seller|publisher"
-        r"|store|shop|amazon|manufacturer)['’]s"
-    ),
-    such=(
-        r"(?:product|item|book|full|short|whole|official|original|brief|detailed|actual|catalog(?:ue)?|store|amazon"
-        r"|online|seller|publisher|reference|background|input|source|same|entire|available|relevant)(?:['’]s)?"
-    ),
-    given=(
-        r"(?:(?:that|which) (?:was|were|is|are|has been|have been) |i was |i am )?(?:provided|given|supplied|attached"
-        r"|retrieved)|above|aforementioned|preceding|accompanying|at hand|in front of me"
-        r"|(?:that )?(?:you|i|we|the user) (?:\w+ ){0,2}(?:provided|gave|given|supplied|shared|sent)"
-    ),
-    whose=r"of (?:the|this) (?:product|item|book|album|film|cd|dvd|set)|here|itself|field",
-    leads=(
-        r"according to|(?:based|going|relying|drawing) (?:\w+ )?(?:up)?on|as per|judging (?:by|from)|consistent with"
-        r"|(?:stated|mentioned|specified|indicated|noted|written) (?:\w+ly )?(?:in|by|on|within)"
-        r"|user (?:\w+ )?(?:provided|gave|given|shared|supplied)(?: me| us)?(?: with)?|(?:in|from) what"
-    ),
-    looks=(
-        r"(?:described|listed|given|detailed|outlined|shown|found|highlighted|included|said|explained|seen)"
-        r" (?:\w+ly )?(?:in|by|on|within)|from|in|within|per|(?:look|check|review|read|consult|refer|scan|examin|see)"
-        r"(?:e|s|ing|ring)?(?: back)?(?: at| to| through| over)?"
-    ),
-    says=(
-        r"(?:mention|say|state|specify|specifie|indicate|note|tell|confirm|suggest|imply|implie)s?|reads"
-        r"|makes? (?:it )?clear|points? out"
-        r"|do(?:es)?(?: not|n['’]t) (?:say|mention|state|specify|give|tell|list|include)"
-    ),
-    tells=(
-        r"(?:describe|list|include|give|highlight|emphasi[sz]e|provide|explain|show|reveal|contain|lack|offer|detail"
-        r"|focuse|talk|call|refer|claim|cite|present)s?"
-    ),
-    foreign=(
-        r"(?:of|for|about|on|by|where|when|from|in(?! which)|to(?! be)|at|with(?!out)|which|that) "
-        r"|\w+ing\b|(?:clues?|switch\w*|hall|level|door|fee|hand?book|guides?|writers?|menus?|windows?)\b"
-    ),
-)
-PORTUGUESE = Wording(
-    sure="descrição descrições anúncio contexto ficha entrada sinopse listagem",
-    unsure=(
-        "texto textos trecho trechos informação informações dados detalhes documento documentos página páginas catálogo"
-        " fonte fontes resumo passagem especificação especificações registro enunciado"
-    ),
-    the=r"[oa]s?|ess[ea]s?|est[ea]s?|sua?|n[oa]s?|ness[ea]|nest[ea]|d[oa]s?|pel[oa]s?|à|ao",
-    such=r"própri[oa]|breve|referid[oa]|mesm[oa]",
-    given=(
-        r"fornecid[oa]s?|dad[oa]s?|acima|apresentad[oa]s?|disponibilizad[oa]s?|disponíveis|recebid[oa]s?|anexad[oa]s?"
-        r"|anterior(?:es)?|que (?:(?:me )?(?:foi|foram) \w+|você (?:me )?\w+u|recebi)"
-    ),
-    whose=r"d(?:[oa]|est[ea]|ess[ea]) (?:produto|item|livro|catálogo|anúncio|loja|álbum|filme|disco)|técnica|aqui",
-    leads=(
-        r"segundo|conforme|de acordo com|com base|base(?:ado|ada|ando-se)(?: em)?|a julgar|como consta|consta(?:m)?"
-        r"|como (?:diz|indica|informa|menciona|descreve|afirma|mostra)m?|(?:mencion|inform|indic|cit|especific)ad[oa]s?"
-    ),
-    looks=(
-        r"(?:descrit|list|fornec?id|mostrad|destacad|dit)(?:ad)?[oa]s?|a partir|olh\w+(?: para)?|lendo|consult\w+|li"
-        r"|analis\w+|verific\w+|vejo"
-    ),
-    says=(r"(?:diz|menciona|afirma|informa|indica|especifica|cita|deixa claro|confirma|sugere|aponta|consta)(?:m|em)?"),
-    tells=(
-        r"(?:descreve|mostra|traz|lista|destaca|explica|revela|inclui|contém|fala|detalha|apresenta|oferece|fornece|dá)"
-        r"(?:m|em)?"
-    ),
-    foreign=(
-        r"(?:de|da|do|das|dos|em|sobre|para|por|pel[oa]s?|n[oa]s?|nest[ea]|com|que) "
-        r"|(?:históric|polític|social|cultural|geral|franca?|técnic|livre|principa)\w*"
-    ),
-)
-ADVERB = r"(?:also|only|even|just|never|further|both|not|\w+ly|do(?:es)?(?: not|n['’]t)|did(?: not|n['’]t)|can(?:not)?)"
-ADVERBIO = r"(?:não|também|só|apenas|nem|nunca|já|\w+mente)"
 # Numbers that count a text's own steps, and things that only a text has: they are no facts of a product.
+OWN = (
+    "reasons|things|steps|points|questions|aspects|factors|ways|possibilities|razões|motivos|coisas|passos|pontos"
+    "|perguntas|aspectos|fatores|maneiras|possibilidades"
+)
 STEPS = re.compile(
     r"(?:^|(?<=[.:;]\s))[ \t]*(?:[-*#]+[ \t]*)?\(?\d{1,2}[.)](?=\s)"
-    r"|\b(?:step|passo|etapa|point|ponto|reason|razão) \d{1,2}\b|\b\d{1,2} (?:reasons|things|steps|points"
-    r"|questions|aspects|factors|ways|possibilities|razões|motivos|coisas|passos|pontos|perguntas|aspectos|fatores|maneiras|possibilidades)\b",
+    r"|\b(?:step|passo|etapa|point|ponto|reason|razão) \d{1,2}\b"
+    rf"|\b\d{{1,2}} (?:(?:main|key|good|big|other|different) )?(?:{OWN})\b"
+    r"|\b100 ?% (?:sure|certain|confident|positive|correct|de certeza)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 SPELLED = (
-    "one two three four five six seven eight nine ten eleven twelve",
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+    " eighteen nineteen",
     "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth",
     "um dois três quatro cinco seis sete oito nove dez onze doze",
     "uma duas",
     "primeiro segundo terceiro quarto quinto sexto sétimo oitavo nono décimo",
     "primeira segunda terceira quarta quinta sexta sétima oitava nona décima",
+    "i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx",  # single letters are no numbers
 )
-DIGITS = {word: str(number) for words in SPELLED for number, word in enumerate(words.split(), 1)}
-WITH_DIGIT = re.compile(r"(?<!\S)[^\s\d]*+\d\S*")
-WORD = re.compile(rf"\b(?:{'|'.join(DIGITS)})\b", re.IGNORECASE)
+DIGITS = {word: number for words in SPELLED for number, word in enumerate(words.split(), 1) if word not in "ivx"}
+TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
+DIGITS |= TENS | {"dozen": 12, "hundred": 100, "thousand": 1000}
+LARGE = re.compile(r"(\d[\d.,]*) (thousand|million|billion|mil|milh(?:ão|ões)|bilh(?:ão|ões))\b", re.IGNORECASE)
+ZEROS = {"t": 3, "mil": 3, "m": 6, "b": 9}
+STEP_START = re.compile(r"\s(?:(?<=[.:;]\s)|(?<=\n))")
+DIGIT = re.compile(r"\d")
+WITH_DIGIT = re.compile(r"\d\S*(?: \d\S*)*")
+DOTTED = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+")  # thousands as Portuguese writes them
 
 
 @dataclass(frozen=True)
@@ -140,28 +61,29 @@ class Reader:
     says: re.Pattern[str]
     tells: re.Pattern[str]
     foreign: re.Pattern[str]
+    plain: re.Pattern[str]
 
 
-def _reader(word: Wording, adverb: str) -> Reader:
+def _reader(word: Wording) -> Reader:
     sure, unsure = ("|".join(nouns.split()) for nouns in (word.sure, word.unsure))
     parts = {
-        "phrase": rf"\b(?:(?P<the>{word.the}) (?:(?:title|name|título|nome)(?: and| e)(?: {word.the})? )?)?"
+        "phrase": rf"\b(?=\w)(?:(?P<the>{word.the}) (?:(?:title|name|título|nome)(?: and| e)(?: {word.the})? )?)?"
         rf"(?:(?P<given>{word.given}) )?(?:{word.such} ){{0,2}}(?:(?P<sure>{sure})|(?:{unsure}))\b"
         rf"(?: (?:{word.whose})\b)?(?: (?P<behind>{word.given})\b)?",
         "leads": rf"\b(?:{word.leads}) \Z",
         "looks": rf"\b(?:{word.looks}) \Z",
-        "says": rf",? (?:{adverb} ){{0,3}}(?:{word.says})\b",
-        "tells": rf",? (?:{adverb} ){{0,3}}(?:{word.tells})\b",
+        "says": rf",? (?:{word.adverb} ){{0,3}}(?:{word.says})\b",
+        "tells": rf",? (?:{word.adverb} ){{0,3}}(?:{word.tells})\b",
         "foreign": rf" (?:{word.foreign})",
+        "plain": rf"\b(?:{word.plain})(?!\w)",
     }
-    return Reader(**{name: re.compile(part, re.IGNORECASE) for name, part in parts.items()})
+    return Reader(**{name: re.compile(part) for name, part in parts.items()})
 
 
-NOUNS = {
-    noun: reader
-    for word, reader in ((ENGLISH, _reader(ENGLISH, ADVERB)), (PORTUGUESE, _reader(PORTUGUESE, ADVERBIO)))
-    for noun in f"{word.sure} {word.unsure}".split()
-}
+READERS = {word: _reader(word) for word in (ENGLISH, PORTUGUESE)}
+NOUNS = {noun: reader for word, reader in READERS.items() for noun in f"{word.sure} {word.unsure}".split()}
+TRIGGERS = {reader: frozenset(word.triggers.split()) for word, reader in READERS.items()}
+HINTS = frozenset(NOUNS).union(*TRIGGERS.values())  # most sentences have none of these words
 
 
 def claims(text: str) -> list[str]:
@@ -170,7 +92,11 @@ def claims(text: str) -> list[str]:
     In English and Portuguese; a phrase is given as it stands, its accents composed and its white space single.
     """
     plain = " ".join(unicodedata.normalize("NFC", text).split())
-    return list(_claims(plain))
+    folded = plain.replace("\u0130", "I").lower()  # no other letter grows
+    hints = HINTS.intersection(WORDS.findall(folded))
+    sentences = zip(SENTENCE.split(plain), SENTENCE.split(folded), strict=True) if hints else ()
+    told = ((said, low) for said, low in sentences if any(hint in low for hint in hints))
+    return [said[start:end] for said, low in told for start, end in _claims(low)]
 
 
 def unknown(text: str, entry: str) -> list[str]:
@@ -178,40 +104,95 @@ def unknown(text: str, entry: str) -> list[str]:
 
     The numbers of its own steps are none, nor is what it counts of its own, as in "2 reasons".
     """
-    if not _missing(text, entry):
+    source = _with_digits(entry)
+    missing = [fact.text for fact in facts(_with_digits(text), source) if not fact.in_source]
+    if not missing or not (missing := _still(missing, plain := _without_steps(text))):
         return []
-    missing = _missing(STEPS.sub(" ", text), entry)
-    known = _values(WORD.sub(lambda word: DIGITS.get(word[0].casefold(), ""), entry)) if missing else set()
-    return [fact for fact in missing if not (values := _values(fact)) or not values <= known]
+    known, codes = _known(entry), {_joined(code) for code in TOKEN.findall(source)}
+    missing = _still(missing, LARGE.sub(lambda large: " " if _whole(large) in known else large[0], plain))
+    return [fact for fact in missing if not (_values(fact) or {fact}) <= known and _joined(fact) not in codes | known]
 
 
-def _missing(text: str, entry: str) -> list[str]:
-    told, known = (" ".join(WITH_DIGIT.findall(some)) for some in (text, entry))  # no other word can hold a fact
-    return [fact.text for fact in facts(told, known) if not fact.in_source]
+def _still(missing: list[str], text: str) -> list[str]:
+    """Keep of what is missing in an entry what stands in a text from which something was taken out."""
+    stated = {fact.text.casefold() for fact in facts(_with_digits(text), "")}
+    return [each for each in missing if each.casefold() in stated]
+
+
+def _with_digits(text: str) -> str:
+    """Leave only words with digits, which alone can hold a fact, once; a mark stands between what was apart."""
+    words = " ".join(text.split())
+    runs = (words[words.rfind(" ", 0, run.start()) + 1 : run.end()] for run in WITH_DIGIT.finditer(words))
+    return " ; ".join(dict.fromkeys(runs))
+
+
+def _without_steps(text: str) -> str:
+    parts = (part for part in STEP_START.split(text) if DIGIT.search(part))  # STEPS is slow
+    return STEPS.sub(" ", "\n".join((*parts, "")))
+
+
+def _joined(fact: str) -> str:
+    """Write LN-700 as LN700, and 1.200 as 1200."""
+    return fact.replace("." if DOTTED.fullmatch(fact) else "-", "").casefold()
 
 
 def _values(text: str) -> set[str]:
     return {each.value for each in quantities(text)}
 
 
-def _claims(text: str) -> Iterator[str]:
+def _known(entry: str) -> set[str]:
+    """Give each number of an entry, also those in words, in Roman capitals and with a million behind."""
+    words = [word.casefold() for word in WORDS.findall(entry)]
+    known = {DIGITS[word] for word in words if word in DIGITS}
+    known |= {TENS[ten] + DIGITS[one] for ten, one in pairwise(words) if ten in TENS and DIGITS.get(one, 10) < 10}
+    return (
+        _values(_with_digits(entry))
+        | {str(number) for number in known}
+        | {_whole(large) for large in LARGE.finditer(entry)}
+    )
+
+
+def _whole(large: re.Match[str]) -> str:
+    number, word = large[1].replace(",", ""), large[2].casefold()
+    zeros = ZEROS.get(word) or ZEROS[word[0]]
+    whole, _, part = number.partition(".")
+    return whole + part.ljust(zeros, "0") if len(part) <= zeros else number
+
+
+def _claims(sentence: str) -> list[tuple[int, int]]:
+    """Find the places of claims in a sentence of small letters."""
+    words = frozenset(WORDS.findall(sentence))
+    found = [] if NOUNS.keys().isdisjoint(words) else list(_sourced(sentence))
+    for reader, triggers in TRIGGERS.items():
+        if not triggers.isdisjoint(words):
+            found += [match.span() for match in reader.plain.finditer(sentence)]
+    last, apart = 0, list[tuple[int, int]]()
+    for start, end in sorted(found):
+        if start >= last:
+            apart.append((start, end))
+            last = end
+    return apart
+
+
+def _sourced(text: str) -> Iterator[tuple[int, int]]:
+    """Find the places where a source is named."""
     for reader, phrase in _phrases(text):
         start, end = phrase.span()
         sure, the = bool(phrase["sure"]), phrase["the"]
         said = reader.says.match(text, end) or (reader.tells.match(text, end) if sure else None)
         if the and said:
-            yield text[start : said.end()]
+            yield start, said.end()
         elif (the or phrase["given"] or phrase["behind"]) and not reader.foreign.match(text, end):
-            lead = _lead(text, start, reader, sure and bool(the) and the.casefold() not in POINTING)
+            lead = _lead(text, start, reader, sure and bool(the) and the not in POINTING)
             if lead or phrase["behind"] or (the and phrase["given"]):
-                yield text[lead.start() if lead else start : end]
+                yield lead.start() if lead else start, end
 
 
 def _phrases(text: str) -> Iterator[tuple[Reader, re.Match[str]]]:
     """Find the phrases around the nouns, looking nowhere else: most texts have few."""
     done = 0
     for word in WORDS.finditer(text):
-        reader = NOUNS.get(word[0].casefold())
+        reader = NOUNS.get(word[0])
         if reader and word.start() >= done:
             around = reader.phrase.finditer(text, max(done, word.start() - AROUND), word.end() + AROUND)
             if phrase := next((phrase for phrase in around if phrase.end() > word.start()), None):

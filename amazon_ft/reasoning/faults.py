@@ -18,10 +18,18 @@ from amazon_ft.recipes import Reasoning
 from amazon_ft.retrieval.passages import content_words
 
 LANGUAGES = ("en", "pt", "es", "fr", "de", "it")  # among which a row's is told
+# Words that no other one of them has: a text with so many of its own needs no closer look.
+OWN_WORDS = {
+    "en": "the and of to that it this are was with for you what so be have would which",
+    "pt": "o os um uma do da dos das em não é são com ele ela isso então mas ser você também",
+}
+PLENTY = 0.2  # of a text's words
 ENOUGH = 40  # characters from which on a language can be told
-SURE = 0.9  # of another language, where question and answer are short
-READ = 800  # characters of a text that its language is told by, half of them from its end
+SURE = 0.9  # of another language
+READ = 250  # characters of a text that its language is told by, and of a thought as many from its end
 COPIED = 0.8  # of a description's words, 8 in a run, from which on it is copied whole
+SHORTEST_COPY = 4  # runs: who thinks about a description of fewer words can hardly but say them all
+SYMBOLS = frozenset("μΩπ")  # of Greece, but for units and formulas everywhere
 WORD = re.compile(r"\w+")
 LATIN = ("LATIN", "MICRO", "OHM", "KELVIN", "ANGSTROM", "FEMININE", "MASCULINE", "MODIFIER", "COMBINING")
 
@@ -103,9 +111,11 @@ def _nameless(case: Case) -> bool:
 
 
 def _copies(case: Case) -> bool:
+    if len(case.reasoning) < COPIED / 2 * len(case.product.content):  # far too short to hold it
+        return False
     words, said = normalised(case.product.content).split(), f" {normalised(case.reasoning)} "
     own = [f" {' '.join(words[place : place + RUN])} " for place in range(0, len(words) - RUN + 1, RUN)]
-    return bool(own) and sum(run in said for run in own) >= COPIED * len(own)
+    return len(own) >= SHORTEST_COPY and sum(run in said for run in own) >= COPIED * len(own)
 
 
 def _foreign_letters(case: Case) -> bool:
@@ -113,13 +123,11 @@ def _foreign_letters(case: Case) -> bool:
 
 
 def _foreign_language(case: Case) -> bool:
-    """Hold the reasoning, and question and answer together, against the language that was asked for."""
+    """Hold both ends of the reasoning, and question and answer together, against the language that was asked for."""
     title = set(WORD.findall(case.product.title.casefold()))
-    half = READ // 2
-    reasoning = f"{case.reasoning[:half]} {case.reasoning[half:][-half:]}"
-    thought, _ = _language(reasoning, title)
-    said, sure = _language(f"{case.question} {case.response}"[:READ], title)
-    return thought not in ("", case.how.language) or (said not in ("", case.how.language) and sure >= SURE)
+    ends = [case.reasoning[:READ], case.reasoning[READ:][-READ:]]
+    told = [_language(text, title, case.how.language) for text in (*ends, f"{case.question} {case.response[:READ]}")]
+    return any(language not in ("", case.how.language) and sure >= SURE for language, sure in told)
 
 
 def _below(field: str, limits: str) -> Callable[[Case], bool]:
@@ -153,15 +161,19 @@ def _scripts(text: str) -> set[str]:
     """Name the scripts of a text's letters beside the Latin one and the few signs that go with it."""
     if text.isascii():
         return set()
-    letters = {sign for sign in text if not sign.isascii() and sign.isalpha()}
+    letters = {sign for sign in text if not sign.isascii() and sign.isalpha()} - SYMBOLS
     return {script for sign in letters if (script := unicodedata.name(sign, "UNKNOWN").split()[0]) not in LATIN}
 
 
-def _language(text: str, title: set[str]) -> tuple[str, float]:
-    """Tell the language of a text without a title's words, and how sure that is; ("", 0) where too little is left."""
-    told = " ".join(word for word in WORD.findall(text) if word.casefold() not in title and word.isalpha())
+def _language(text: str, title: set[str], likely: str) -> tuple[str, float]:
+    """Tell the language of a text without a title's words and names, and how sure that is; ("", 0) of too little."""
+    words = [word for word in WORD.findall(text) if word[0].islower() and word.casefold() not in title]
+    told = " ".join(words)
     if len(told) < ENOUGH:
         return "", 0.0
+    own = frozenset(OWN_WORDS[likely].split())
+    if sum(word in own for word in words) >= PLENTY * len(words):
+        return likely, 1.0
     language, sure = _identifier().classify(told)
     return str(language), float(sure)
 

@@ -19,6 +19,7 @@ REFUSED = "rejected in review"
 UNKNOWN = "the product is not in the catalogue"
 REPEATED = "a repeat of another row"
 LEADING = "a leading yes/no question"
+FULL = 8  # words of an answer, the title's aside, from which on it is the same as another by no chance
 ROUNDING = 1e-9  # a share of 0.1 lets one of ten rows through
 
 Row = dict[str, Any]
@@ -110,7 +111,10 @@ def _why(row: Row, product: Product | None, reasoning: Reasoning, decision: Deci
 
 
 def _without_repeats(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
-    """Take out what asks, thinks or, the title's words aside, asks and answers the same as a row before it."""
+    """Take out what asks the same as a row before it or, the title's words aside, thinks or answers at length the same.
+
+    A short answer, as "Nylon.", may be right of many products, to questions that differ by the title alone.
+    """
     known, kept, repeats = set[tuple[str, str]](), list[Candidate](), list[Candidate]()
     for each in candidates:
         marks = _marks(each)
@@ -121,10 +125,11 @@ def _without_repeats(candidates: Sequence[Candidate]) -> tuple[list[Candidate], 
 
 
 def _marks(candidate: Candidate) -> set[tuple[str, str]]:
-    question, reasoning, response = (normalised(candidate.row[field]) for field in FIELDS)
     title = set(normalised(candidate.product.title).split())
-    pair = " ".join(word for word in f"{question} | {response}".split() if word not in title)
-    return {("question", question), ("reasoning", reasoning), ("pair", pair)}
+    texts = [normalised(candidate.row[field]) for field in FIELDS]
+    question, reasoning, response = (" ".join(word for word in text.split() if word not in title) for text in texts)
+    marks = {("question", texts[0]), ("reasoning", reasoning or texts[1])}
+    return marks | ({("pair", f"{question} | {response}")} if response.count(" ") >= FULL - 1 else set())
 
 
 def _without_leading(rows: Sequence[Candidate], reasoning: Reasoning) -> tuple[list[Candidate], list[Candidate]]:

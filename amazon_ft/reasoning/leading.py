@@ -8,11 +8,15 @@ from amazon_ft.retrieval.passages import content_words, sentences
 
 YES = {
     "en": re.compile(
-        r"\W*(?:yes|yeah|yep|indeed|correct|certainly|absolutely|definitely|of course|sure|that['’]s right|exactly)\b",
+        r"\W*(?:yes|yeah|yep|indeed|correct|certainly|absolutely|definitely|of course|sure|that['’]s right|exactly)\b"
+        r"|\W*(?:you|it|they|he|she|this|that|we) (?:can|could|is|are|was|were|do|does|did|has|have|will|would)"
+        r"\s*[,.;:!–—]",
         re.IGNORECASE,
     ),
     "pt": re.compile(
-        r"\W*(?:sim|claro|com certeza|certamente|exatamente|isso mesmo|correto|de fato|sem dúvida)\b", re.IGNORECASE
+        r"\W*(?:sim|claro|com certeza|certamente|exatamente|isso mesmo|correto|de fato|sem dúvida)\b"
+        r"|\W*(?:ele |ela |você |isso )?\w+,? sim\b",
+        re.IGNORECASE,
     ),
 }
 NO = {
@@ -20,6 +24,10 @@ NO = {
         r"\b(?:no|not|never|neither|nor|none|unfortunately|without|cannot|lacks?)\b|n['’]t\b", re.IGNORECASE
     ),
     "pt": re.compile(r"\b(?:não|nunca|jamais|nem|nenhum|nenhuma|infelizmente|sem(?! dúvida))\b", re.IGNORECASE),
+}
+INDEED = {
+    "en": re.compile(r"\b(?:indeed|definitely|certainly|absolutely)\b", re.IGNORECASE),
+    "pt": re.compile(r"\b(?:de fato|realmente|com certeza|certamente)\b", re.IGNORECASE),
 }
 OR = {"en": re.compile(r"\bor\b", re.IGNORECASE), "pt": re.compile(r"\bou\b", re.IGNORECASE)}
 AUXILIARIES = (
@@ -50,8 +58,9 @@ POLIDO = re.compile(
 def leading(question: str, response: str, title: str, language: str) -> bool:
     """Tell whether yes or no would answer a question and its response confirms what the question itself says.
 
-    A response confirms with a yes, or with a content word of the question, the title's aside, and no negation, in its
-    first sentence. A choice between two things ("a DVD or a cassette?") is not led; nor is a question that is denied.
+    A response confirms with a yes, or without a negation in its first sentence with an "indeed" or a content word of
+    the question, the title's aside. A choice between two things ("a DVD or a cassette?") is not led; nor is a question
+    that is denied.
     """
     bare = _without(question, title)
     if not _yes_or_no(bare, language):
@@ -61,7 +70,7 @@ def leading(question: str, response: str, title: str, language: str) -> bool:
         return True
     plain = _without(first, title)
     shared = (set(content_words(bare)) & set(content_words(plain))) - set(content_words(title))
-    return bool(shared) and not NO[language].search(plain)
+    return bool(shared or INDEED[language].search(plain)) and not NO[language].search(plain)
 
 
 def _yes_or_no(question: str, language: str) -> bool:
@@ -89,4 +98,11 @@ def _first(response: str) -> str:
 
 def _without(text: str, title: str) -> str:
     """Put X for the title, whose own words and full stops are no part of what is said."""
-    return re.sub(re.escape(title), "X", text, flags=re.IGNORECASE) if title else text
+    folded, own = text.lower(), title.lower()
+    if not title or len(folded) != len(text):  # some letters grow
+        return re.sub(re.escape(title), "X", text, flags=re.IGNORECASE) if title else text
+    parts, start = list[str](), 0
+    while (place := folded.find(own, start)) >= 0:
+        parts.append(text[start:place])
+        start = place + len(own)
+    return "X".join([*parts, text[start:]])
