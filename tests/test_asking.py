@@ -48,9 +48,9 @@ class Asked(list[tuple[str, Example]]):
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     recorded = Asked()
-    monkeypatch.setattr(generation, "answers", recorded.answers)
-    monkeypatch.setattr(generation, "room", lambda loaded, recipe, example: 200)
-    monkeypatch.setattr(generation, "tokens", lambda loaded, text: len(text.split()))
+    monkeypatch.setattr(answering, "answers", recorded.answers)
+    monkeypatch.setattr(answering, "room", lambda loaded, recipe, example: 200)
+    monkeypatch.setattr(answering, "tokens", lambda loaded, text: len(text.split()))
     return recorded
 
 

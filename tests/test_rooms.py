@@ -133,6 +133,7 @@ FLOORS = (
     "generation.batches",
     "generation.answering",
     "generation.losses",
+    "generation.speaking",
     "steps.sampling",
     "steps.reasoning",
     "steps.preparing",

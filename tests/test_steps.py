@@ -13,6 +13,7 @@ from amazon_ft.cleaning.whole import Choices
 from amazon_ft.evaluation import SCORES, NotComparable
 from amazon_ft.families import family
 from amazon_ft.files import InputError, digest, read_jsonl, write_json, write_jsonl
+from amazon_ft.generation import answering
 from amazon_ft.models import Loaded
 from amazon_ft.products import load
 from amazon_ft.recipes import Recipe, named
@@ -108,7 +109,7 @@ def test_another_prompt_for_base_than_for_tuned_stops_the_comparison(
         fuller = [replace(one, input=f"{one.input} Be precise.") for one in questions["tuned"]]
         return real(loaded, recipe, {**questions, "tuned": fuller}, *rest)
 
-    monkeypatch.setattr(generation, "answers", kinder)
+    monkeypatch.setattr(answering, "answers", kinder)
     _redo(copied)
     with pytest.raises(NotComparable, match="base and tuned got another prompt"):
         steps.compare(copied, DEMO, 1)

@@ -2,6 +2,19 @@
 
 from amazon_ft.generation.answering import Listener, Manner, answers, generate, room, tokens
 from amazon_ft.generation.losses import losses
+from amazon_ft.generation.speaking import Local, Speaker
 from amazon_ft.generation.store import Answer, Store
 
-__all__ = ["Answer", "Listener", "Manner", "Store", "answers", "generate", "losses", "room", "tokens"]
+__all__ = [
+    "Answer",
+    "Listener",
+    "Local",
+    "Manner",
+    "Speaker",
+    "Store",
+    "answers",
+    "generate",
+    "losses",
+    "room",
+    "tokens",
+]

@@ -152,3 +152,32 @@ class Run:
     def llm_comparator(self) -> Path:
         """Name the answers of base and tuned in the format of LLM Comparator."""
         return self.folder / "llm_comparator.json"
+
+    @property
+    def hosted(self) -> Path:
+        """Name the folder of what a hosted fine-tuning job is given, and of what is known about the jobs."""
+        return self.folder / "hosted"
+
+    def hosted_shard(self, number: int, of: int) -> Path:
+        """Name the chat rows of one hosted job, counted from 1, of as many as there are."""
+        return self.hosted / f"train-{number}-of-{of}.jsonl"
+
+    @property
+    def hosted_validation(self) -> Path:
+        """Name the chat rows by which hosted jobs are validated."""
+        return self.hosted / "validation-rows.jsonl"
+
+    @property
+    def hosted_checks(self) -> Path:
+        """Name what was checked of the chat rows, and what was found."""
+        return self.hosted / "checks.json"
+
+    @property
+    def hosted_estimate(self) -> Path:
+        """Name the tokens that hosted jobs would train, and what they would cost at the price that was given."""
+        return self.hosted / "estimate.json"
+
+    @property
+    def hosted_jobs(self) -> Path:
+        """Name what is known about hosted jobs: files, jobs, models, seeds, hyperparameters, times."""
+        return self.hosted / "jobs.json"

@@ -9,6 +9,18 @@ from amazon_ft.runs import Run
 from amazon_ft.sources.reading import BUNDLED
 from amazon_ft.steps.asking import Desk
 from amazon_ft.steps.comparing import QUESTIONS, compare
+from amazon_ft.steps.hosting import (
+    Hosting,
+    hosted_cancel,
+    hosted_check,
+    hosted_estimate,
+    hosted_export,
+    hosted_follow,
+    hosted_plan,
+    hosted_submit,
+    hosted_train,
+    provider,
+)
 from amazon_ft.steps.preparing import clean, examples, format_rows, rows
 from amazon_ft.steps.reasoning import Drafts, Wanted, drafts, reasoning_data, try_teacher, write_reasoning
 from amazon_ft.steps.reporting import export
@@ -19,6 +31,7 @@ __all__ = [
     "QUESTIONS",
     "Desk",
     "Drafts",
+    "Hosting",
     "Options",
     "Wanted",
     "clean",
@@ -28,6 +41,15 @@ __all__ = [
     "examples",
     "export",
     "format_rows",
+    "hosted_cancel",
+    "hosted_check",
+    "hosted_estimate",
+    "hosted_export",
+    "hosted_follow",
+    "hosted_plan",
+    "hosted_submit",
+    "hosted_train",
+    "provider",
     "reasoning_data",
     "rows",
     "train",

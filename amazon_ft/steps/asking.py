@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amazon_ft import products, prompts
 from amazon_ft.files import InputError, append_jsonl, read_jsonl
 from amazon_ft.products import Product
 from amazon_ft.prompts import Example
-from amazon_ft.recipes import Generation, Recipe
+from amazon_ft.recipes import Generation, HostedTraining, Recipe
 from amazon_ft.retrieval import answers, index, matching
 from amazon_ft.retrieval.answers import CELLS, CLOSED_BOOK, EXTRACTIVE, WITH_SOURCE, Reply, Source, Sourced
 from amazon_ft.retrieval.grounding import entry
@@ -22,7 +23,7 @@ from amazon_ft.runs import Run, claim, manifest
 from amazon_ft.steps import recording
 
 if TYPE_CHECKING:
-    from amazon_ft.generation import Listener, Store
+    from amazon_ft.generation import Listener, Speaker, Store
     from amazon_ft.models import Loaded
 
 MOST_READ = 4_000  # characters of a description where no model says what it can read
@@ -55,6 +56,20 @@ class Desk:
         return models.load(self.recipe, adapter=self.run.adapter)
 
     @cached_property
+    def speaker(self) -> Speaker:
+        """Give what answers as base and as tuned.
+
+        Raises InputError as `loaded` does.
+        """
+        if isinstance(self.recipe.training, HostedTraining):
+            from amazon_ft.steps import hosting
+
+            return hosting.speaker(self.run, self.recipe)
+        from amazon_ft.generation import Local
+
+        return Local(self.loaded)
+
+    @cached_property
     def store(self) -> Store:
         """Give what this run's models have answered so far."""
         from amazon_ft.generation import Store
@@ -81,12 +96,12 @@ class Desk:
         match = self._match(question, uid)
         product = self.products([match])[0] if match.kind == "found" else None
         wanted = [cell for cell in cells if product or cell in CLOSED_BOOK]
-        loaded = self.loaded if set(wanted) - {EXTRACTIVE} else None
+        speaker = self.speaker if set(wanted) - {EXTRACTIVE} else None
         recipe = replace(self.recipe, generation=generation or self.recipe.generation)
-        if loaded:
-            _check_length(example, recipe, loaded)
-        asked = look_up(example, match, product, recipe, loaded)
-        [given] = answered([asked], recipe, loaded, wanted, self.store, listener)
+        if speaker:
+            _check_length(example, recipe, speaker)
+        asked = look_up(example, match, product, recipe, speaker)
+        [given] = answered([asked], recipe, speaker, wanted, self.store, listener)
         return Reply(question, match, asked.source, given)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -137,20 +152,18 @@ class Asked:
     truth: Source | None = None  # what answers from memory are checked against, where that is known for sure
 
 
-def look_up(example: Example, match: Match, product: Product | None, recipe: Recipe, loaded: Loaded | None) -> Asked:
+def look_up(example: Example, match: Match, product: Product | None, recipe: Recipe, speaker: Speaker | None) -> Asked:
     """Put what was read of a product beside a question: as much as a model can read, and what answers first."""
     reading = match.reading
     if product is None:
         return Asked(example, None, None, reading.language)
     score = match.candidates[0].score
-    if loaded is None:
+    if speaker is None:
         source = answers.read(product, score, reading, MOST_READ)
     else:
-        from amazon_ft import generation
-
         heading = replace(example, context=entry(product.uid, product.title, ""))
-        limit = generation.room(loaded, recipe, heading)
-        source = answers.read(product, score, reading, limit, partial(generation.tokens, loaded))
+        limit = speaker.room(recipe, heading)
+        source = answers.read(product, score, reading, limit, speaker.tokens)
     opened = replace(example, context=source.context, source=product.uid)
     return Asked(example, opened, source, reading.language)
 
@@ -158,7 +171,7 @@ def look_up(example: Example, match: Match, product: Product | None, recipe: Rec
 def answered(
     some: Sequence[Asked],
     recipe: Recipe,
-    loaded: Loaded | None,
+    speaker: Speaker | None,
     cells: Collection[str],
     store: Store | None = None,
     listener: Listener | None = None,
@@ -168,11 +181,11 @@ def answered(
     A listener that had enough leaves cells without an answer.
     """
     models = [cell for cell in cells if cell != EXTRACTIVE]
-    given = _generated(some, recipe, loaded, models, store, listener) if loaded else [{} for _ in some]
+    given = _generated(some, recipe, speaker, models, store, listener) if speaker else [{} for _ in some]
     silent = {
         cell
         for cell in models
-        if loaded and listener and listener.enough.is_set() and not any(cell in own for own in given)
+        if speaker and listener and listener.enough.is_set() and not any(cell in own for own in given)
     }
     return [
         {cell: own.get(cell) or _unmodelled(cell, asked) for cell in cells if cell not in silent}
@@ -189,7 +202,7 @@ def _unmodelled(cell: str, asked: Asked) -> Sourced:
 def _generated(
     some: Sequence[Asked],
     recipe: Recipe,
-    loaded: Loaded,
+    speaker: Speaker,
     cells: Collection[str],
     store: Store | None,
     listener: Listener | None,
@@ -206,7 +219,7 @@ def _generated(
     heard = listener and (lambda system, place, *so_far: listener.heard(cell_of[system][place], place, *so_far))
     manner = generation.Manner(store=store, listener=listener and heard and replace(listener, heard=heard))
     asked_for = {system: [task[-1] for task in own] for system, own in tasks.items()}
-    texts = generation.answers(loaded, recipe, asked_for, manner)
+    texts = speaker.answers(recipe, asked_for, manner)
     given: list[dict[str, Sourced]] = [{} for _ in some]
     for system, said in texts.items():
         for (place, cell, _), answer in zip(tasks[system], said, strict=True):
@@ -227,16 +240,24 @@ def _listener(heard: Heard) -> Listener:
     return listener
 
 
-def _check_length(example: Example, recipe: Recipe, loaded: Loaded) -> None:
-    from amazon_ft import generation
-
-    over = -generation.room(loaded, recipe, example)
+def _check_length(example: Example, recipe: Recipe, speaker: Speaker) -> None:
+    over = -speaker.room(recipe, example)
     if over > 0:
         raise InputError(f"the question is {over:,} tokens too long for {recipe.base_model}: ask a shorter one.")
 
 
+def weights(run: Run, recipe: Recipe) -> Path:
+    """Name the file or folder that says what the tuned model of a run is."""
+    return run.hosted_jobs if isinstance(recipe.training, HostedTraining) else run.adapter
+
+
 def check_weights(run: Run, recipe: Recipe) -> None:
     """Refuse an adapter that is not there, or was trained on other weights than the recipe's base model has now."""
+    if isinstance(recipe.training, HostedTraining):
+        from amazon_ft.steps import hosting
+
+        hosting.check_tuned(run, recipe)
+        return
     from amazon_ft.models import fingerprint
 
     trained = manifest(run)["steps"].get("train")

@@ -15,7 +15,7 @@ from amazon_ft.retrieval import answers, matching
 from amazon_ft.retrieval.answers import CELLS, CLOSED_BOOK
 from amazon_ft.retrieval.matching import Match
 from amazon_ft.runs import Run, claim, once, say
-from amazon_ft.steps.asking import MOST_READ, Asked, Desk, answered, check_weights, look_up
+from amazon_ft.steps.asking import MOST_READ, Asked, Desk, answered, check_weights, look_up, weights
 from amazon_ft.steps.baselines import baseline_answers
 from amazon_ft.steps.questions import Posed, pose, trained
 from amazon_ft.steps.recording import row
@@ -38,7 +38,7 @@ def compare(
     done = once(
         run,
         "compare",
-        inputs=[run.products, run.rows("train"), run.rows("test"), run.adapter],
+        inputs=[run.products, run.rows("train"), run.rows("test"), weights(run, recipe)],
         settings={"questions": questions} | ({"similarity": str(similarity)} if similarity else {}),
         outputs=[run.answers, run.scores, run.intervals],
         work=lambda: _compare(run, recipe, questions, similarity),
@@ -70,14 +70,12 @@ def _measured(table: list[dict[str, Any]], similarity: str | Path) -> list[dict[
 
 def _asked(desk: Desk, posed: Sequence[Posed]) -> list[dict[str, Any]]:
     """Ask everything that was posed, and put each question with all its answers into a row."""
-    from amazon_ft import generation
-
     matches = [matching.find(desk.titles, one.question) if one.product else None for one in posed]
     asked = _look_up(desk, posed, matches)
     evaluation.check_prompts(_prompts(desk.recipe, posed, asked))
-    given = answered(asked, desk.recipe, desk.loaded, CELLS, desk.store)
+    given = answered(asked, desk.recipe, desk.speaker, CELLS, desk.store)
     baselines = baseline_answers(desk, posed, [one.truth for one in asked])
-    surprise = generation.losses(desk.loaded, desk.recipe, [replace(one.example, context="") for one in posed])
+    surprise = desk.speaker.losses(desk.recipe, [replace(one.example, context="") for one in posed])
     rows = []
     for place, (one, match) in enumerate(zip(posed, matches, strict=True)):
         cells = {cell: given[place][cell] for cell in (CELLS if one.product else CLOSED_BOOK)}
@@ -96,7 +94,7 @@ def _look_up(desk: Desk, posed: Sequence[Posed], matches: Sequence[Match | None]
             asked.append(Asked(closed, None, None, "en"))
             continue
         found = None if match.kind == "absent" else next(read)
-        looked_up = look_up(closed, match, found, desk.recipe, desk.loaded)
+        looked_up = look_up(closed, match, found, desk.recipe, desk.speaker)
         truth = answers.read(one.product, 1.0, match.reading, MOST_READ)
         if one.example.context:  # a row that brings its own
             looked_up = replace(looked_up, opened=replace(one.example, output=""), source=truth)

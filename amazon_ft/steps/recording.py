@@ -62,7 +62,8 @@ def own_rows(run: Run) -> list[dict[str, Any]]:
 
 def _adapter(run: Run) -> str:
     trained = manifest(run)["steps"].get("train")
-    return str(trained["outputs"][run.adapter.name]) if trained else ""
+    made = trained["outputs"] if trained else {}
+    return str(made.get(run.adapter.name) or made.get(run.hosted_jobs.name) or "")
 
 
 def _retrieval(match: Match | None) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from typing import Any
 from amazon_ft import comparison, evaluation
 from amazon_ft.files import InputError, read_jsonl, write_json, write_text
 from amazon_ft.panel.votes import Votes, votable
-from amazon_ft.recipes import Recipe
+from amazon_ft.recipes import Recipe, Training
 from amazon_ft.runs import Run, manifest
 from amazon_ft.steps.preparing import rows
 from amazon_ft.steps.recording import own_rows
-from amazon_ft.steps.training import WANDB_PROJECT, local
+from amazon_ft.steps.training import WANDB_PROJECT
 
 SYSTEM = "tuned"  # whose failures are shown
 
@@ -86,5 +86,5 @@ def _about(run: Run, recipe: Recipe) -> dict[str, str]:
         "Base model": recipe.base_model,
         "Catalogue": f"{', '.join(steps['clean']['inputs'])}: {counts['kept']} of {counts['read']} rows kept",
         "Training": f"{len(rows(run, 'train'))} rows, {int(read_jsonl(run.training_log)[-1]['step'])} steps",
-        "Seed": str(local(recipe)[0].seed),
+        "Seed": str(recipe.training.seed if isinstance(recipe.training, Training) else recipe.generation.seed),
     }
