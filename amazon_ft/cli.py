@@ -18,8 +18,8 @@ MOST_WORKERS = 4  # beyond that, one process cannot feed them
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit code: 0, or 1 after one sentence that says what was wrong."""
-    asked = _parser().parse_args(arguments)
     try:
+        asked = _parser().parse_args(arguments)
         asked.verb(asked)
     except InputError as error:
         return _refuse(str(error))
@@ -182,6 +182,8 @@ def _reasoning(asked: argparse.Namespace) -> None:
     from amazon_ft.reasoning.dialects import Options
 
     run, recipe = _chosen(asked)
+    if not asked.push and (asked.public or asked.dry_run):
+        raise InputError("--public and --dry-run tell how a data set is published: name it with --push OWNER/NAME.")
     if asked.dataset or asked.push:
         paths = steps.reasoning_data(run, recipe)
         print("\n".join(f"  {path}" for path in paths))

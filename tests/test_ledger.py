@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,3 +114,39 @@ def test_a_broken_line_is_named(ledger: Ledger) -> None:
     ledger.path.write_bytes(b"{no\n" + ledger.path.read_bytes())
     with pytest.raises(InputError, match=r"line 1 of .*reasoning_ledger\.jsonl is no JSON object"):
         ledger.read()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"key": None},
+        {"outcome": "maybe"},
+        {"prompt_tokens": "many"},
+        {"Question": 7},
+        {"Complex_CoT": "half \ud800"},
+    ],
+    ids=["no key", "outcome", "tokens", "question", "surrogate"],
+)
+def test_a_line_of_something_else_is_named(ledger: Ledger, changed: dict[str, object]) -> None:
+    ledger.add([a_line("a")])
+    with ledger.path.open("a") as file:
+        file.write(json.dumps(a_line("b") | changed) + "\n")
+    with pytest.raises(InputError, match=r"line 2 of .*reasoning_ledger\.jsonl is none of a ledger: mend it, or take"):
+        ledger.read()
+
+
+def test_lines_with_the_line_ends_of_windows_are_read(ledger: Ledger) -> None:
+    ledger.add([a_line("a"), a_line("b")])
+    before = ledger.read()
+    ledger.path.write_bytes(ledger.path.read_bytes().replace(b"\n", b"\r\n"))
+    assert ledger.read() == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other locks")
+def test_one_session_at_a_time_writes_into_a_ledger(ledger: Ledger) -> None:
+    with ledger.alone():
+        ledger.add([a_line("a")])
+        with pytest.raises(InputError, match="another session writes rows into"), Ledger(ledger.path).alone():
+            pass
+    with ledger.alone():
+        assert list(ledger.read()) == ["a"]

@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -22,6 +23,7 @@ from writers import LOST, SPENT, FakeClock, Scripted, by_uid, catalogue, endless
 
 from amazon_ft.files import InputError
 from amazon_ft.products import Product
+from amazon_ft.reasoning import asking
 from amazon_ft.reasoning.asking import Clock, Finished, Pace, write_rows
 from amazon_ft.reasoning.authors import Cost, Heard, Written
 from amazon_ft.reasoning.dialects import Options
@@ -538,6 +540,20 @@ def test_ctrl_c_twice_drops_what_is_under_way(ledger: Ledger) -> None:
     _, problems = run.communicate(timeout=20)
     assert "KeyboardInterrupt" in problems and run.returncode != 0
     assert len(outcomes(ledger)) == 5
+
+
+def test_a_bar_that_cannot_be_shown_ends_the_run_and_leaves_no_thread(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(asking, "_show", broken)
+    author = Slow()
+    with pytest.raises(BrokenPipeError):
+        write_rows(author, catalogue(NUMBER), ledger)
+    assert not [thread for thread in threading.enumerate() if thread.name == "reasoning rows" and thread.is_alive()]
+    assert len(author.asked) < NUMBER
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +19,7 @@ from amazon_ft.evaluation import claims
 from amazon_ft.files import InputError, read_appended, read_jsonl
 from amazon_ft.products import Product
 from amazon_ft.reasoning.dialects import Options
+from amazon_ft.reasoning.ledger import Ledger
 from amazon_ft.reasoning.pace import Pace
 from amazon_ft.reasoning.rules import RuleMade
 from amazon_ft.recipes import GROUNDED, RULES, TINY_LLAMA, Generation, Recipe, Training, named
@@ -261,6 +263,99 @@ def test_the_data_set_before_any_row_is_refused(run: Run) -> None:
         steps.reasoning_data(run, RULE_MADE)
 
 
+def test_the_data_set_heeds_what_was_decided_until_then(run: Run) -> None:
+    by_rules(run, number=60)
+    drafts = steps.drafts(run, RULE_MADE)
+    rejected, accepted = drafts.rows[:2]
+    drafts.reviews.judge(rejected, "reject")
+    drafts.reviews.judge(accepted, "accept")
+    card, *data = steps.reasoning_data(run, RULE_MADE)
+    published = {row["uid"] for path in data for row in read_jsonl(path)}
+    assert published == {row["uid"] for row in drafts.rows} - {rejected["uid"]}
+    text = card.read_text(encoding="utf-8")
+    assert "`reject` 1" in text and "`accept` 1" in text
+
+
+def test_the_data_set_counts_no_decision_that_came_too_late_for_it(run: Run) -> None:
+    by_rules(run, number=60)
+    steps.format_rows(run, RULE_MADE)
+    drafts = steps.drafts(run, RULE_MADE)
+    drafts.reviews.judge(drafts.rows[0], "reject")
+    card, *data = steps.reasoning_data(run, RULE_MADE)
+    assert sum(len(read_jsonl(path)) for path in data) == len(drafts.rows)
+    assert "`reject` 1" not in card.read_text(encoding="utf-8")
+
+
+def test_a_session_killed_before_it_sifted_leaves_a_data_set_to_be_made(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_rules(run, number=30)
+    with monkeypatch.context() as context:
+        context.setattr("amazon_ft.steps.reasoning.sift", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            by_rules(run, number=60)
+    _, *data = steps.reasoning_data(run, RULE_MADE)
+    there = len(read_jsonl(run.reasoning)) + len(read_jsonl(run.reasoning_rejected))
+    assert there == len(read_appended(run.reasoning_ledger)) > 50
+    assert sum(len(read_jsonl(path)) for path in data) == len(read_jsonl(run.reasoning))
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_rows_that_somebody_changed_after_they_were_trained_on_are_refused(run: Run) -> None:
+    by_rules(run, number=30)
+    steps.format_rows(run, RULE_MADE)
+    with run.reasoning.open("a") as file:
+        file.write("not a row\n")
+    with pytest.raises(InputError, match=r"reasoning\.jsonl is not the file that step 'reasoning' wrote: delete it"):
+        steps.reasoning_data(run, RULE_MADE)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other locks")
+def test_two_sessions_do_not_pay_for_the_same_rows(run: Run) -> None:
+    by_rules(run, number=30)
+    before = run.reasoning_ledger.read_bytes()
+    other = Ledger(run.reasoning_ledger)
+    with other.alone(), pytest.raises(InputError, match="another session writes rows into"):
+        by_rules(run, number=60)
+    assert run.reasoning_ledger.read_bytes() == before
+    by_rules(run, number=60)
+
+
+@pytest.mark.parametrize("damage", ["no folder", "no products", "other products", "no manifest"])
+def test_rows_about_no_cleaned_catalogue_are_refused_and_bind_no_folder(run: Run, tmp_path: Path, damage: str) -> None:
+    if damage == "no folder":
+        run = Run(tmp_path / "none")
+    elif damage == "no products":
+        run.products.unlink()
+    elif damage == "other products":
+        run.products.write_bytes(run.products.read_bytes()[:-9])
+    else:
+        run.manifest.unlink()
+    before = run.manifest.read_bytes() if run.manifest.exists() else b""
+    with pytest.raises(InputError, match=r"do the step 'clean' first|not the file that step 'clean' wrote"):
+        by_rules(run)
+    assert (run.manifest.read_bytes() if run.manifest.exists() else b"") == before
+
+
+def test_a_session_that_a_limit_keeps_from_going_on_is_not_called_done(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limited = steps.Wanted(pace=Pace(rows=25))
+    steps.write_reasoning(run, RULE_MADE, limited)
+    steps.write_reasoning(run, RULE_MADE, limited)
+    assert "already done" not in capsys.readouterr().out
+    by_rules(run, number=20)
+    assert "already done" in capsys.readouterr().out
+
+
+def test_training_rows_before_any_reasoning_are_refused(run: Run) -> None:
+    with pytest.raises(InputError, match=r"reasoning\.jsonl is missing: do the step 'reasoning' first"):
+        steps.format_rows(run, RULE_MADE)
+
+
 def test_the_data_set_tells_what_made_it(run: Run) -> None:
     by_rules(run, number=90)
     card, *data = steps.reasoning_data(run, RULE_MADE)
@@ -292,9 +387,21 @@ def test_the_command_writes_sifts_and_shows_what_it_would_publish(run: Run, caps
         (["--workers", "0"], "workers must be at least 1"),
         (["--max-tokens", "9000"], "below num_ctx"),
         (["--recipe", "demo"], "trains on no reasoning rows"),
+        (["--recipe", "demo"], "(deepseek-r1-reasoning, deepseek-r1-grounded, demo-reasoning)"),
         (["--dataset"], "do the step 'reasoning' first"),
+        (["--dry-run"], "name it with --push OWNER/NAME"),
+        (["--dataset", "--public"], "name it with --push OWNER/NAME"),
     ],
-    ids=["nobody there", "no workers", "too long a reply", "no reasoning", "no rows"],
+    ids=[
+        "nobody there",
+        "no workers",
+        "too long a reply",
+        "no reasoning",
+        "which reason",
+        "no rows",
+        "nothing to try",
+        "nothing to publish",
+    ],
 )
 def test_the_command_refuses_in_a_sentence(
     run: Run, arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]

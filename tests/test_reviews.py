@@ -127,6 +127,12 @@ def test_a_file_with_something_else_in_it_is_refused_in_a_sentence(reviews: Revi
         reviews.read()
 
 
+def test_half_a_character_that_somebody_put_into_the_file_is_read_as_a_file_can_hold_it(reviews: Reviews) -> None:
+    reviews.decide("a", "edit", {"Question": "Q @", "Complex_CoT": "C", "Response": "R"})
+    reviews.path.write_text(reviews.path.read_text(encoding="utf-8").replace("@", "\\ud800"), encoding="utf-8")
+    assert reviews.read()["a"].question == "Q ?"
+
+
 # The choice
 
 

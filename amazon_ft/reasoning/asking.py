@@ -60,18 +60,18 @@ def _total(products: Iterable[Product], pace: Pace) -> int | None:
 
 def _watch(run: Run, bar: Any) -> None:
     """Show how far a run is until it has ended; Ctrl-C comes here and nowhere else."""
+    thread = threading.Thread(target=run.work, name="reasoning rows", daemon=True)
     try:
-        threading.Thread(target=run.work, name="reasoning rows", daemon=True).start()
+        thread.start()
         _look(run, bar)
     except KeyboardInterrupt:
         run.stop()
         tqdm.write("The rows under way are finished first; interrupt once more to drop them.", file=sys.stderr)
-        try:
-            _look(run, bar)
-        except KeyboardInterrupt:
+        _look(run, bar)
+    finally:
+        if thread.is_alive():  # nobody would hear of it any more
             run.drop()
             run.ended.wait()
-            raise
 
 
 def _look(run: Run, bar: Any) -> None:

@@ -82,7 +82,9 @@ def _check(folder: Path, splits: Mapping[str, Any], kept: Mapping[str, Sequence[
     if folder.is_dir():
         others = sorted({path.relative_to(folder).as_posix() for path in folder.rglob("*")} - OURS)
         if others:  # the folder is replaced as a whole
-            raise InputError(f"{folder} holds other files, such as {others[0]}: name a folder of its own.")
+            raise InputError(
+                f"{folder} holds other files, such as {others[0]}: move them away, or name a folder of its own."
+            )
     elif folder.exists():
         raise InputError(f"{folder} is a file: name a folder.")
 

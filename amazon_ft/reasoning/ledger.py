@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from amazon_ft.files import append_jsonl, read_appended
+from amazon_ft.files import InputError, append_jsonl, read_appended
 from amazon_ft.products import Product
 from amazon_ft.reasoning.authors import FIELDS, Cost, Trouble, Written
 
 WRITTEN, FAILED = "written", "failed"  # the two outcomes of a product
+TEXTS = ("key", "uid", "outcome", "reason", *FIELDS, "model")  # what is read of a line
+NUMBERS = ("tries", "prompt_tokens", "completion_tokens", "seconds")
+SURROGATE = re.compile("[\ud800-\udfff]")
 Line = dict[str, Any]
 
 
@@ -26,13 +32,26 @@ class Ledger:
     def read(self) -> dict[str, Line]:
         """Read the last line of each key, but for one that a kill tore in two.
 
-        Raises InputError, with the line, if another one is no JSON object.
+        Raises InputError, with the line, if another one is none of a ledger.
         """
-        return {line["key"]: line for line in read_appended(self.path)}
+        lines = enumerate(read_appended(self.path), 1)
+        return {line["key"]: line for number, line in lines if _checked(line, self.path, number)}
 
     def add(self, lines: Iterable[Mapping[str, Any]]) -> None:
         """Add lines, which are on disk when this returns; what a kill tore is cut off first."""
         append_jsonl(self.path, lines)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other sessions from asking for the same rows meanwhile: each would be paid for twice.
+
+        Raises InputError if one is at it already.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.with_name(f".{self.path.name}.lock").open("ab") as file:
+            if not _locked(file):
+                raise InputError(f"another session writes rows into {self.path}: let it end, or choose another folder.")
+            yield  # closing the file, or being killed, lets the next one in
 
     def spent(self) -> Cost:
         """Sum what the lines that count took: a line that takes another's place has that one's cost in its own."""
@@ -48,6 +67,36 @@ def key(product: Product, identity: Mapping[str, Any]) -> str:
 def cost(line: Mapping[str, Any]) -> Cost:
     """Give what a line's requests took."""
     return Cost(line["prompt_tokens"], line["completion_tokens"])
+
+
+def _checked(line: Mapping[str, Any], path: Path, number: int) -> bool:
+    texts = [line.get(name) for name in TEXTS]
+    numbers = all(isinstance(line.get(name), int | float) for name in NUMBERS)
+    if numbers and all(map(_is_text, texts)) and line["outcome"] in (WRITTEN, FAILED):
+        return True
+    raise InputError(
+        f"line {number} of {path} is none of a ledger: mend it, or take it out, and its product is asked for again."
+    )
+
+
+def _is_text(value: object) -> bool:
+    """Tell whether a value is a text that a file can hold."""
+    return isinstance(value, str) and (value.isascii() or not SURROGATE.search(value))
+
+
+def _locked(file: BinaryIO) -> bool:
+    """Lock a file until it is closed, where that can be done; False if somebody else has locked it."""
+    if os.name == "nt":
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # a network's folder may know no locks
+    return True
 
 
 def line(  # one argument for each thing that a line tells

@@ -163,4 +163,4 @@ def _checked(line: Mapping[str, Any], path: Path, number: int) -> Decision:
     values = [line.get(name) for name in ("key", "decision", *FIELDS)]
     if not all(isinstance(value, str) for value in values) or line["decision"] not in WORDS:
         raise InputError(f"line {number} of {path} is no decision: mend it, or move the file away.")
-    return Decision(*map(str, values))
+    return Decision(*(str(value).encode("utf-8", "replace").decode() for value in values))

@@ -22,8 +22,8 @@ def manifest(run: Run) -> dict[str, Any]:
     if not run.manifest.exists():
         return {"recipe": None, "steps": {}}
     try:
-        return dict(json.loads(run.manifest.read_text(encoding="utf-8")))
-    except ValueError as error:
+        return {"recipe": None, "steps": {}} | dict(json.loads(run.manifest.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
         raise InputError(f"{run.manifest} is not JSON ({error}): choose another run folder.") from error
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from amazon_ft import prompts
 from amazon_ft.cleaning import report, whole
 from amazon_ft.cleaning.whole import DEFAULT, Choices, Files
-from amazon_ft.files import read_jsonl, replacing, write_json, write_jsonl, write_text
+from amazon_ft.files import InputError, read_jsonl, replacing, write_json, write_jsonl, write_text
 from amazon_ft.products import Product
 from amazon_ft.prompts import Example
 from amazon_ft.recipes import Recipe
@@ -47,6 +47,8 @@ def clean(
 
 def format_rows(run: Run, recipe: Recipe) -> dict[str, int]:
     """Write the recipe's Alpaca rows for training, validation and test, and return how many of each."""
+    if recipe.reasoning and not (run.reasoning.exists() or run.reasoning_ledger.exists()):
+        raise InputError(f"{run.reasoning} is missing: do the step 'reasoning' first.")
     claim(run, recipe.as_dict())
     if recipe.reasoning and run.reasoning_ledger.exists() and "format" not in manifest(run)["steps"]:
         sift(run, recipe)  # with what was decided in review

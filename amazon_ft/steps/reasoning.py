@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +16,10 @@ from amazon_ft.reasoning import gate, rules
 from amazon_ft.reasoning.authors import FIELDS, Author
 from amazon_ft.reasoning.ledger import WRITTEN, Ledger, key
 from amazon_ft.reasoning.reviews import Reviews
-from amazon_ft.recipes import RULES, Reasoning, Recipe
+from amazon_ft.recipes import RECIPES, RULES, Reasoning, Recipe
 from amazon_ft.runs import SPLITS, Run, claim, differences, manifest, record_step, say
 from amazon_ft.sample import catalogue
-from amazon_ft.steps.sampling import sampled
+from amazon_ft.steps.sampling import check_cleaned, spread
 
 if TYPE_CHECKING:
     from amazon_ft.reasoning.asking import Pace
@@ -51,27 +50,31 @@ def write_reasoning(run: Run, recipe: Recipe, wanted: Wanted = AS_THE_RECIPE_SAY
     """Have a row written about each product sampled for the recipe, as far as it is not there, and sift all of them.
 
     Goes on where an earlier session stopped. Returns the counts: kept, rejected and failed by reason.
-    Raises InputError if the rows there were written otherwise, or if training rows were made from them already.
+    Raises InputError if the rows there were written otherwise, if training rows were made from them already, or if
+    another session is at it.
     """
     from amazon_ft.reasoning.asking import write_rows
 
     style = style_of(recipe)
+    check_cleaned(run)
     claim(run, recipe.as_dict())
-    chosen = _chosen(run, recipe, wanted.products)
+    chosen = spread(run, recipe, wanted.products)
     author = _author(style, wanted)
     identity, ledger = json.loads(json.dumps(author.identity)), Ledger(run.reasoning_ledger)
-    known = ledger.read()
-    if known:
-        _refuse_other_author(run, identity)
-    missing = [product for product in chosen if key(product, identity) not in known]
-    if missing or wanted.retry_failed:
-        _refuse_late(run)
-        _record(run, {"author": identity, "products": len(chosen)}, [])
-    finished = write_rows(author, chosen, ledger, wanted.pace, retry_failed=wanted.retry_failed)
-    if finished.written or finished.failed:  # only now is it known how the server takes what it is asked
-        _record(run, {**manifest(run)["steps"][STEP], "told": dict(author.told)}, [])
-    counts = sift(run, recipe)
-    say(STEP, bool(finished.written or finished.failed), _told(counts, finished.reason, run))
+    with ledger.alone():
+        known = set(ledger.read())
+        if known:
+            _refuse_other_author(run, identity)
+        missing = [product for product in chosen if key(product, identity) not in known]
+        if missing or wanted.retry_failed:
+            _refuse_late(run)
+            _record(run, {"author": identity, "products": len(chosen)}, [])
+        finished = write_rows(author, chosen, ledger, wanted.pace, retry_failed=wanted.retry_failed)
+        if finished.written or finished.failed:  # only now is it known how the server takes what it is asked
+            _record(run, {**manifest(run)["steps"][STEP], "told": dict(author.told)}, [])
+        counts = sift(run, recipe)
+    is_done = finished.reason == "done" and not (finished.written or finished.failed)
+    say(STEP, not is_done, _told(counts, finished.reason, run))
     return counts
 
 
@@ -89,17 +92,19 @@ def sift(run: Run, recipe: Recipe) -> dict[str, Any]:
 
     Once training rows were made from them they stay as they are, and what was decided since then is said.
     """
-    style, lines, reviews = style_of(recipe), _lines(run), Reviews(run.reasoning_reviews)
-    sifted = gate.sift(lines, _products(run, lines), style, reviews.read())
+    style, (lines, known), decided = style_of(recipe), _written(run), Reviews(run.reasoning_reviews).read()
+    sifted = gate.sift(lines, known, style, decided)
     rows, about = [{name: row[name] for name in ("uid", *FIELDS)} for row in sifted.kept], manifest(run)["steps"]
     if "format" in about and run.reasoning.exists():
-        if rows != read_jsonl(run.reasoning):
+        if rows != _let_through(run):
             print("what was decided after training rows were made stays out of this run: choose another run folder")
         return dict(about[STEP]["counts"])
     write_jsonl(run.reasoning, rows)
     write_jsonl(run.reasoning_rejected, [*sifted.rejected, *sifted.failed])
     cost = asdict(Ledger(run.reasoning_ledger).spent())
-    _record(run, {**about[STEP], "counts": sifted.counts, "cost": cost}, [run.reasoning, run.reasoning_rejected])
+    reviewed = dict(Counter(decided[line["key"]].decision for line in lines if line["key"] in decided))
+    told = {"counts": sifted.counts, "cost": cost, "reviewed": reviewed}
+    _record(run, {**about[STEP], **told}, [run.reasoning, run.reasoning_rejected])
     return sifted.counts
 
 
@@ -114,8 +119,7 @@ class Drafts:
 
 def drafts(run: Run, recipe: Recipe) -> Drafts:
     """Give the rows that the gate lets through, to be reviewed; `format_rows` heeds what was decided until then."""
-    style, lines = style_of(recipe), _lines(run)
-    known = _products(run, lines)
+    style, (lines, known) = style_of(recipe), _written(run)
     kept = gate.sift(lines, known, style).kept
     rows = [{**row, "title": known[row["uid"]].title, "content": known[row["uid"]].content} for row in kept]
 
@@ -126,14 +130,13 @@ def drafts(run: Run, recipe: Recipe) -> Drafts:
 
 
 def reasoning_data(run: Run, recipe: Recipe) -> list[Path]:
-    """Write the rows that were let through as a data set with its card, split by title, and name the files.
+    """Sift, write the rows that are let through as a data set with its card, split by title, and name the files.
 
     Raises InputError before there are any.
     """
     from amazon_ft.reasoning import card
 
-    if not run.reasoning.exists():
-        raise InputError(f"{run.reasoning} is missing: do the step 'reasoning' first.")
+    sift(run, recipe)  # with what was decided in review, and what a session that was killed had not sifted
     kept = read_jsonl(run.reasoning)
     known = _products(run, kept)
     splits: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLITS}
@@ -148,28 +151,9 @@ def style_of(recipe: Recipe) -> Reasoning:
     Raises InputError for a recipe that trains on none.
     """
     if recipe.reasoning is None:
-        raise InputError(f"recipe {recipe.name!r} trains on no reasoning rows: choose one that does.")
+        others = ", ".join(name for name, other in RECIPES.items() if other.reasoning)
+        raise InputError(f"recipe {recipe.name!r} trains on no reasoning rows: choose one that does ({others}).")
     return recipe.reasoning
-
-
-def _chosen(run: Run, recipe: Recipe, number: int | None) -> list[Product]:
-    """Sample products, in an order whose every beginning has the splits in the recipe's proportion."""
-    usual = {split: recipe.rows if split == "train" else recipe.held_out_rows for split in SPLITS}
-    sizes = usual if number is None else _scaled(usual, number)
-    placed = [
-        ((rank + 0.5) / usual[split], split, product)
-        for split, some in sampled(run, sizes).items()
-        for rank, product in enumerate(some)
-    ]
-    return [product for *_, product in sorted(placed, key=itemgetter(0, 1))]
-
-
-def _scaled(sizes: Mapping[str, int], number: int) -> dict[str, int]:
-    if number < len(SPLITS):
-        raise InputError(f"{number} products cannot be split: ask for {len(SPLITS)} or more.")
-    share = number / sum(sizes.values())
-    held_out = {split: max(1, round(size * share)) for split, size in sizes.items() if split != "train"}
-    return {"train": number - sum(held_out.values()), **held_out}
 
 
 def _author(style: Reasoning, wanted: Wanted) -> Author:
@@ -199,14 +183,26 @@ def _refuse_late(run: Run) -> None:
         )
 
 
-def _lines(run: Run) -> list[dict[str, Any]]:
-    """Give the ledger's lines about products as they are in the catalogue now."""
+def _let_through(run: Run) -> list[dict[str, Any]]:
+    """Read the rows that were let through, unless somebody has changed them."""
+    if manifest(run)["steps"][STEP]["outputs"].get(run.reasoning.name) != digest(run.reasoning):
+        raise InputError(
+            f"{run.reasoning} is not the file that step {STEP!r} wrote: delete it and do that step again, or choose "
+            "another run folder."
+        )
+    return read_jsonl(run.reasoning)
+
+
+def _written(run: Run) -> tuple[list[dict[str, Any]], dict[str, Product]]:
+    """Give the ledger's lines about products as they are in the catalogue now, and these products."""
     identity = manifest(run)["steps"].get(STEP, {}).get("author")
-    if identity is None:
-        raise InputError(f"{run.reasoning_ledger} is missing: do the step 'reasoning' first.")
+    if identity is None or not run.reasoning_ledger.exists():
+        raise InputError(f"{run.reasoning_ledger} is missing: do the step {STEP!r} first.")
+    check_cleaned(run)
     lines = list(Ledger(run.reasoning_ledger).read().values())
     known = _products(run, lines)
-    return [line for line in lines if line["uid"] in known and line["key"] == key(known[line["uid"]], identity)]
+    fitting = [line for line in lines if line["uid"] in known and line["key"] == key(known[line["uid"]], identity)]
+    return fitting, known
 
 
 def _products(run: Run, rows: Sequence[Mapping[str, Any]]) -> dict[str, Product]:
@@ -228,15 +224,13 @@ def _about(run: Run, recipe: Recipe) -> dict[str, Any]:
     """Tell what the card of the data set says."""
     done, cleaned = manifest(run)["steps"], json.loads(run.cleaning.read_text(encoding="utf-8"))
     style, author, inputs = style_of(recipe), done[STEP]["author"], done["clean"]["inputs"]
-    decided = Counter(decision.decision for decision in Reviews(run.reasoning_reviews).read().values())
     return {
         **{name: author[name] for name in ("model", "digest", "options")},
         "server": f"{author['server']} {done[STEP].get('told', {}).get('version', '')}".strip(),
-        **{name: done[STEP][name] for name in ("counts", "cost")},
+        **{name: done[STEP][name] for name in ("counts", "cost", "reviewed") if name in done[STEP]},
         "style": style.style,
         "prompts": {f"prompt {number}": text for number, text in enumerate(author["prompts"], 1)},
         "language": style.language,
-        "reviewed": dict(decided),
         "catalogue": {"rows read": cleaned["read"], "products kept": cleaned["kept"]},
         "source": ", ".join(inputs),
         "version": done[STEP]["versions"]["amazon-ft"],

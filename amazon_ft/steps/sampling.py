@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from operator import itemgetter
 
 from amazon_ft import products
+from amazon_ft.files import InputError, digest
 from amazon_ft.products import Product, normalised
-from amazon_ft.runs import Run
+from amazon_ft.recipes import Recipe
+from amazon_ft.runs import SPLITS, Run, manifest
 
 
 def sampled(run: Run, sizes: Mapping[str, int], uids: Collection[str] | None = None) -> dict[str, list[Product]]:
@@ -30,3 +33,39 @@ def sampled(run: Run, sizes: Mapping[str, int], uids: Collection[str] | None = N
         split: [product for product in some if split == "train" or normalised(product.content) not in trained_on]
         for split, some in chosen.items()
     }
+
+
+def spread(run: Run, recipe: Recipe, number: int | None = None) -> list[Product]:
+    """Sample the recipe's products, or so many, in an order whose every beginning has the splits in its proportion.
+
+    Raises InputError if there are too few to be split.
+    """
+    usual = {split: recipe.rows if split == "train" else recipe.held_out_rows for split in SPLITS}
+    sizes = usual if number is None else _scaled(usual, number)
+    placed = [
+        ((rank + 0.5) / usual[split], split, product)
+        for split, some in sampled(run, sizes).items()
+        for rank, product in enumerate(some)
+    ]
+    return [product for *_, product in sorted(placed, key=itemgetter(0, 1))]
+
+
+def check_cleaned(run: Run) -> None:
+    """Refuse products that are missing, or not those that were cleaned for this run."""
+    done = manifest(run)["steps"].get("clean")
+    for path in (run.products, run.near_duplicates):
+        if not done or not path.exists():
+            raise InputError(f"there is no cleaned catalogue in {run.folder}: do the step 'clean' first.")
+        if done["outputs"].get(path.name) != digest(path):
+            raise InputError(
+                f"{path} is not the file that step 'clean' wrote: delete it and do that step again, or choose another "
+                "run folder."
+            )
+
+
+def _scaled(sizes: Mapping[str, int], number: int) -> dict[str, int]:
+    if number < len(SPLITS):
+        raise InputError(f"{number} products cannot be split: ask for {len(SPLITS)} or more.")
+    share = number / sum(sizes.values())
+    held_out = {split: max(1, round(size * share)) for split, size in sizes.items() if split != "train"}
+    return {"train": number - sum(held_out.values()), **held_out}
