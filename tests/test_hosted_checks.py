@@ -154,7 +154,7 @@ def test_a_byte_order_mark_is_found(tmp_path: Path, start: bytes, rule: str, row
     report = _check([path])
     assert (1, rule) in _found(report)
     assert report.training[0].rows == rows
-    assert report.counts[rule] == 1
+    assert report.counts == {rule: 1} | ({} if rows else {"too few rows": 1})
 
 
 def test_line_ends_of_windows_and_a_torn_last_line_end_do_no_harm(tmp_path: Path) -> None:

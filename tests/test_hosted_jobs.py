@@ -341,6 +341,20 @@ def test_a_job_that_failed_before_it_was_heard_of_is_not_made_again(
         assert len(server.jobs) == 1
 
 
+@pytest.mark.parametrize("lag", [2, 4, 5])
+def test_a_job_that_a_killed_process_made_is_waited_for_where_lists_lag(
+    order: Order, record: Path, monkeypatch: pytest.MonkeyPatch, lag: int
+) -> None:
+    with OpenAIServer(lag=lag) as server:
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(jobs, "filled", lambda *_: (_ for _ in ()).throw(Killed()))
+            jobs.submit(door(server), order, record, TERMS)
+        assert len(server.jobs) == 1
+        assert not lineage.read(record).jobs[0].id
+        jobs.submit(door(server), order, record, TERMS)
+        assert len(server.jobs) == 1
+
+
 def test_cancel(order: Order, record: Path) -> None:
     with OpenAIServer({"POST /fine_tuning/jobs/{id}/cancel": ["500 after"]}) as server:
         with pytest.raises(InputError, match=r"no job .* is under way"):

@@ -140,6 +140,7 @@ FLOORS = (
     "steps.training",
     "steps.questions",
     "steps.recording",
+    "steps.hosting",
     "steps.asking",
     "steps.baselines",
     "steps.reporting",
@@ -153,7 +154,11 @@ FLOORS = (
     "panel.reviewing",
     "panel.widgets",
     "conversation",
-    "cli",
+    "cli.verbs",
+    "cli.road",
+    "cli.reasoning",
+    "cli.hosting",
+    "cli.main",
 )
 PLOTS = ("drawing", "training", "catalogue", "retrieving", "comparing", "memorising", "spreading")
 DOORS = {

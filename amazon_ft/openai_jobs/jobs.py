@@ -144,7 +144,7 @@ def _created(door: Door, order: Order, record: Path, terms: Terms, job: Job) -> 
     request = orders.body(order, job.shard, model, [there[path].id for path in order.of(job.shard)])
     job = replace(job, request=request, id="", status="")
     lineage.write(record, lineage.read(record).with_job(job))
-    before = {each.id for each in _marked(door, job.hash)}
+    before = {each.id for each in _marked(door, job.hash) if each.status in DEAD}
     told = door.make(
         "create the job",
         _unlike(door, job.hash, before),

@@ -217,12 +217,17 @@ def _order(run: Run, recipe: Recipe, hosting: Hosting) -> Order:
 
 
 def _terms(run: Run, recipe: Recipe, hosting: Hosting) -> Terms:
+    """Give the terms for whatever is still to be made."""
+    known, order = lineage.read(run.hosted_jobs), _order(run, recipe, hosting)
+    made = all((job := known.job(shard)) and job.id for shard in range(1, len(order.shards) + 1))
+    if made and not hosting.again:
+        return Terms(hosting.today)
     if hosting.budget is None:
-        raise InputError("say what the jobs may cost: a budget with the price of a million training tokens.")
+        raise InputError("say what the jobs may cost: a budget, and the price of a million training tokens.")
     hosting.budget.doubts(hosting.today)
-    made = _estimate(run, recipe, hosting.budget)
-    estimates.within(made, hosting.budget)
-    return Terms(hosting.today, made, hosting.budget, hosting.again)
+    estimate = _estimate(run, recipe, hosting.budget)
+    estimates.within(estimate, hosting.budget)
+    return Terms(hosting.today, estimate, hosting.budget, hosting.again)
 
 
 def _door(hosting: Hosting) -> Door:
