@@ -174,6 +174,14 @@ unseen = [row for row in rows if row["set"] == "unseen"]
 panel.show(unseen[0])
 
 # %% [markdown]
+# ## Elsewhere
+# The rows that you exported and checked are not tied to OpenAI:
+# - any server that speaks OpenAI's fine-tuning API: `steps.provider("https://...", "NAME_OF_KEY")`
+# - [Mistral](https://docs.mistral.ai/api/endpoint/fine-tuning): the same chat rows, uploaded for `fine-tune`; a job
+#   takes `training_files` and a `learning_rate`, through Mistral's own client
+# - [Together](https://docs.together.ai/docs/finetuning): the same chat rows; a job takes `n_epochs`, `batch_size` and a
+#   `learning_rate`, through Together's own client
+#
 # ## The lesson
 # A hosted job saves you the GPU, not the thinking. You cannot see its loss on your own questions, you cannot keep its
 # weights, and on a day that somebody else chooses it is gone. So keep what is yours: the rows, the checks, the

@@ -6,7 +6,6 @@ python tests/record_hosted.py    writes amazon_ft/steps/hosted.json anew
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import replace
 from datetime import date
@@ -14,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from openai_server import OpenAIServer
 
 from amazon_ft import steps
@@ -47,8 +47,9 @@ def recorded(folder: Path) -> dict[str, Any]:
     steps.clean(run)
     steps.format_rows(run, chosen)
     files = steps.hosted_export(run, chosen)
-    with OpenAIServer(clock=lambda: MIDNIGHT) as server:
-        os.environ |= {"OPENAI_API_KEY": server.key, "OPENAI_BASE_URL": server.url}
+    with OpenAIServer(clock=lambda: MIDNIGHT) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_API_KEY", server.key)
+        patch.setenv("OPENAI_BASE_URL", server.url)
         patience = Patience(poll=0.0, wait=0.01)
         provider = Provider("recorded", server.url, closing=calendar.OPENAI)
         budget = Budget(100, 1, "USD", TODAY)

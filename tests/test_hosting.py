@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import record_hosted
 from openai_server import BASE, OpenAIServer
 
 from amazon_ft import steps
+from amazon_ft.cli import main
 from amazon_ft.files import InputError, read_jsonl
 from amazon_ft.generation import Manner, Store
 from amazon_ft.openai_jobs import calendar
 from amazon_ft.openai_jobs.estimates import Budget
 from amazon_ft.openai_jobs.wire import Patience, Provider
 from amazon_ft.prompts import free_question
-from amazon_ft.recipes import HostedTraining, named
+from amazon_ft.recipes import RECIPES, HostedTraining, named
 from amazon_ft.runs import Run, manifest
 from amazon_ft.steps import hosting
 
@@ -183,3 +185,49 @@ def test_a_provider_is_named_by_its_address(monkeypatch: pytest.MonkeyPatch) -> 
     assert (other.name, other.key, other.closing) == ("other", "OTHER_KEY", calendar.UNKNOWN)
     monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:7/v1")
     assert steps.provider().url == "http://localhost:7/v1"
+
+
+def test_the_commands_walk_the_same_road(
+    run: Run, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The run is bound to fewer rows than the recipe that the command knows by name.
+    monkeypatch.setitem(RECIPES, "gpt-4o-mini-chat", SMALL)
+    monkeypatch.setattr(hosting, "Patience", lambda: Patience(wait=0.01, poll=0.001, longest=0.05))
+    at_run, money = ["--run", str(run.folder)], ["--price", "3", "--budget", "5", "--price-date", "2026-11-20"]
+    assert main(["openai", "export", *at_run]) == 0
+    assert main(["openai", "check", *at_run]) == 0
+    assert main(["openai", "estimate", *at_run, *money]) == 0
+    assert main(["openai", "submit", *at_run, *money, "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "the files can be sent" in said and "cost: about" in said and "nothing was sent" in said
+    assert server.seen == []
+    assert main(["openai", "submit", *at_run]) == 1
+    assert "say what the jobs may cost" in capsys.readouterr().err
+    assert main(["openai", "submit", *at_run, *money, "--price-date", "20 Nov"]) == 1
+    assert "is no day" in capsys.readouterr().err
+    assert main(["openai", "submit", *at_run, *money]) == 0
+    assert main(["openai", "cancel", *at_run]) == 0
+    assert "is cancelled" in capsys.readouterr().out
+    assert main(["openai", "follow", *at_run, *money]) == 1
+    assert main(["openai", "follow", *at_run, *money, "--again"]) == 0
+    assert "the tuned model is ft:" in capsys.readouterr().out
+    question = steps.rows(run, "train")[0]
+    assert main(["openai", "ask", *at_run, question.input]) == 0
+    assert question.output in capsys.readouterr().out
+    assert server.key not in "".join(path.read_text(errors="replace") for path in run.folder.rglob("*.json*"))
+
+
+def test_what_notebook_6_shows_without_a_key_is_what_the_stand_in_gives(tmp_path: Path) -> None:
+    told, made = json.loads(record_hosted.FILE.read_text(encoding="utf-8")), record_hosted.recorded(tmp_path)
+    assert {name: told[name] for name in ("label", "trained_on", "answers")} == {
+        name: made[name] for name in ("label", "trained_on", "answers")
+    }, "python tests/record_hosted.py records it anew"
+    assert told["files"].keys() == made["files"].keys()
+    assert told["files"]["events.jsonl"].count("\n") == made["files"]["events.jsonl"].count("\n")
+
+
+def test_what_was_recorded_is_refused_for_other_rows(run: Run) -> None:
+    steps.hosted_export(run, SMALL)
+    with pytest.raises(InputError, match="about other rows than those of"):
+        steps.hosted_train(run, SMALL, steps.Hosting(today=TODAY), really=False)
+    assert not run.hosted_jobs.exists()

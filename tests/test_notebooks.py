@@ -54,7 +54,8 @@ def run(name: str, folder: Path) -> str:
 
 
 def test_the_course_is_complete() -> None:
-    assert NAMES[:5] == ["01_clean", "02_format_alpaca", "03_train_t4", "04_compare", "05_reasoning"]
+    assert NAMES[:4] == ["01_clean", "02_format_alpaca", "03_train_t4", "04_compare"]
+    assert NAMES[4:6] == ["05_reasoning", "06_openai"]
     assert [path.stem for path in sorted(NOTEBOOKS.glob("*.ipynb"))] == NAMES
 
 
@@ -88,7 +89,7 @@ def test_a_notebook_opens_and_closes_as_its_siblings_do(source: Path) -> None:
     assert re.findall(r"\*\*(You .*?)\*\*", words[0]) == ["You will", "You will learn", "You need"]
     assert re.fullmatch(r"\*Em português: .*\.\*", words[0].splitlines()[-1])
     assert code[0] == cells(SOURCES[0], "code")[0]
-    assert re.fullmatch(r'RUN = "runs/demo(-reasoning)?"  # @param \{type:"string"\}', code[1].splitlines()[0])
+    assert re.fullmatch(r'RUN = "runs/demo(-\w+)?"  # @param \{type:"string"\}', code[1].splitlines()[0])
     assert words[-2].startswith("## Check")
     assert "assert " in code[-1]
     link = re.search(r"^\*\*Next:\*\* .*\((\w+\.ipynb)\)", words[-1])

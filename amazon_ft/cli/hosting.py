@@ -36,7 +36,9 @@ def add(verbs: Verbs) -> None:
 def _money(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
     made.add_argument("--price", metavar="X", type=float, help="of a million training tokens, from the provider's page")
     made.add_argument("--currency", metavar="CUR", default="USD", help="default: %(default)s")
-    made.add_argument("--price-date", metavar="DATE", type=_day, default=date.today(), help="when you read it (today)")
+    made.add_argument(
+        "--price-date", metavar="DATE", default="", help="when you read it, as 2026-11-21 (default: today)"
+    )
     made.add_argument("--budget", metavar="X", type=float, default=0.0, help="the most that all jobs may cost")
     return made
 
@@ -51,7 +53,7 @@ def _there(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        return date.fromisoformat(text) if text else date.today()
     except ValueError as error:
         raise InputError(f"{text!r} is no day: write it as 2026-11-21.") from error
 
@@ -61,7 +63,7 @@ def _budget(asked: argparse.Namespace) -> Budget | None:
 
     if asked.price is None:
         return None
-    return Budget(asked.budget, asked.price, asked.currency, asked.price_date)
+    return Budget(asked.budget, asked.price, asked.currency, _day(asked.price_date))
 
 
 def _hosting(asked: argparse.Namespace, budget: Budget | None = None) -> Hosting:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
+from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -173,18 +176,34 @@ def opened(provider: Provider, patience: Patience | None = None) -> Door:
 
     patience = patience or Patience()
     where = addresses.address(provider.url)
-    if not os.environ.get(provider.key, "").strip():
-        raise InputError(f"{provider.key} is not set: put the key for {where.shown} into that environment variable.")
-    if not re.fullmatch(r"[\x21-\x7e]+", os.environ[provider.key].strip()):
+    key = _key(provider.key)
+    if not key:
+        raise InputError(
+            f"{provider.key} is not set: put the key for {where.shown} into that environment variable, or into Colab's "
+            "secrets under that name."
+        )
+    if not re.fullmatch(r"[\x21-\x7e]+", key):
         raise InputError(f"{provider.key} holds a character that no key has: copy the key anew.")
     client = OpenAI(
         base_url=where.compatible,
-        api_key=os.environ[provider.key].strip(),
+        api_key=key,
         max_retries=patience.retries,
         timeout=patience.timeout,
         default_query=where.query or None,
     )
     return Door(provider, patience, where.shown, client)
+
+
+def _key(name: str) -> str:
+    """Read a key from the environment, else from Colab's secrets, else from whoever sits at a terminal."""
+    if found := os.environ.get(name, "").strip():
+        return found
+    if "google.colab" in sys.modules:
+        from google.colab import userdata
+
+        with suppress(userdata.SecretNotFoundError, userdata.NotebookAccessError):
+            return str(userdata.get(name) or "").strip()
+    return getpass(f"{name} (it is not shown and not kept): ").strip() if sys.stdin.isatty() else ""
 
 
 def shutdown_day(door: Door, model: str) -> date | None:

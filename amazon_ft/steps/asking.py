@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amazon_ft import products, prompts
@@ -19,8 +18,9 @@ from amazon_ft.retrieval.grounding import entry
 from amazon_ft.retrieval.index import Entry, Titles
 from amazon_ft.retrieval.matching import Match
 from amazon_ft.retrieval.quoting import ANSWERS
-from amazon_ft.runs import Run, claim, manifest
+from amazon_ft.runs import Run, claim
 from amazon_ft.steps import recording
+from amazon_ft.steps.tuned import check_weights
 
 if TYPE_CHECKING:
     from amazon_ft.generation import Listener, Speaker, Store
@@ -244,27 +244,3 @@ def _check_length(example: Example, recipe: Recipe, speaker: Speaker) -> None:
     over = -speaker.room(recipe, example)
     if over > 0:
         raise InputError(f"the question is {over:,} tokens too long for {recipe.base_model}: ask a shorter one.")
-
-
-def weights(run: Run, recipe: Recipe) -> Path:
-    """Name the file or folder that says what the tuned model of a run is."""
-    return run.hosted_jobs if isinstance(recipe.training, HostedTraining) else run.adapter
-
-
-def check_weights(run: Run, recipe: Recipe) -> None:
-    """Refuse an adapter that is not there, or was trained on other weights than the recipe's base model has now."""
-    if isinstance(recipe.training, HostedTraining):
-        from amazon_ft.steps import hosting
-
-        hosting.check_tuned(run, recipe)
-        return
-    from amazon_ft.models import fingerprint
-
-    trained = manifest(run)["steps"].get("train")
-    if trained is None or not run.adapter.exists():
-        raise InputError(f"{run.adapter} is missing: do the step 'train' first.")
-    if trained["settings"]["weights"] != fingerprint(recipe.base_model):
-        raise InputError(
-            f"{recipe.base_model} is not the base model that {run.adapter} was trained on: "
-            "bring that model back, or train again in another run folder."
-        )

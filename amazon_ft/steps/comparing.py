@@ -15,11 +15,12 @@ from amazon_ft.retrieval import answers, matching
 from amazon_ft.retrieval.answers import CELLS, CLOSED_BOOK
 from amazon_ft.retrieval.matching import Match
 from amazon_ft.runs import Run, claim, once, say
-from amazon_ft.steps.asking import MOST_READ, Asked, Desk, answered, check_weights, look_up, weights
+from amazon_ft.steps.asking import MOST_READ, Asked, Desk, answered, look_up
 from amazon_ft.steps.baselines import baseline_answers
 from amazon_ft.steps.questions import Posed, pose, trained
 from amazon_ft.steps.recording import row
 from amazon_ft.steps.reporting import export, send, taken_home
+from amazon_ft.steps.tuned import check_weights, weights
 
 QUESTIONS = 64  # asked of each set in a comparison
 
