@@ -27,8 +27,7 @@
 # **You need** no GPU and no key. Without a key you see jobs and answers that were **recorded** from a stand-in, and
 # they say so.
 #
-# *Em português: este notebook exporta, confere e orça um fine-tuning hospedado, acompanha os jobs e compara o modelo
-# antes e depois; sem chave, mostra respostas gravadas.*
+# *Em português: exporte, confira e orce um fine-tuning hospedado; sem chave, o notebook mostra respostas gravadas.*
 
 # %%
 # In Colab, fetch the course and install it. Anywhere else, do nothing.
@@ -140,7 +139,8 @@ print(json.dumps(plan["first job"], indent=2))
 made = steps.hosted_train(run, recipe, hosting, really=REALLY)
 
 # %%
-display.table([{"job": job.id, "on": job.request["model"], "gave": job.fine_tuned_model} for job in made.jobs])
+told = [(job.id, job.request["model"], job.fine_tuned_model) for job in made.jobs]
+display.table([dict(zip(("job", "on", "gave"), each, strict=True)) for each in told])
 
 # %%
 from amazon_ft import plots
@@ -163,7 +163,8 @@ from amazon_ft import comparison
 
 names = ["exact", "rouge_l", "number_precision", "invented_numbers"]
 labels = {name: comparison.METRICS[name].label.en for name in names}
-columns = {(set_, who): scores[set_][who] for set_ in ("seen", "unseen") for who in ("base", "tuned")}
+who = [(set_, system) for set_ in ("seen", "unseen") for system in ("base", "tuned")]
+columns = {(set_, system): scores[set_][system] for set_, system in who}
 pd.DataFrame(columns).loc[names].rename(index=labels).T.style.format(precision=2, na_rep="–")
 
 # %%
@@ -192,8 +193,8 @@ panel.show(unseen[0])
 # If this cell is silent, what this notebook says is true here as well.
 
 # %%
-assert report.ok and not wrong.ok and len(files.training) == len(made.jobs)
-assert made.jobs[-1].request["model"] == made.jobs[0].fine_tuned_model or len(made.jobs) == 1
+assert report.ok and not wrong.ok and made.model == made.job(len(files.training)).fine_tuned_model
+assert len(files.training) == 1 or made.job(2).request["model"] == made.job(1).fine_tuned_model
 assert not {row["source"] for row in unseen} & {row.source for row in steps.rows(run, "train")}
 assert REALLY or scores["seen"]["tuned"]["exact"] > scores["unseen"]["tuned"]["exact"]
 assert run.page.stat().st_size > 10_000

@@ -55,6 +55,7 @@ def recorded(folder: Path) -> dict[str, Any]:
         budget = Budget(100, 1, "USD", TODAY)
         hosting = steps.Hosting(provider=provider, budget=budget, today=TODAY, patience=patience)
         steps.hosted_follow(run, chosen, hosting)
+        patch.setattr(steps.hosting, "provider", lambda: provider)
         steps.compare(run, chosen, QUESTIONS)
     left = sorted(path for path in run.hosted.iterdir() if path.suffix in (".json", ".jsonl", ".csv"))
     kept = [path for path in left if not path.name.startswith(("train-", "validation", "checks", "estimate"))]

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import traceback
+import types
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
@@ -525,6 +526,45 @@ def test_a_key_that_is_missing_or_mistyped_is_told(monkeypatch: pytest.MonkeyPat
     with pytest.raises(InputError, match="holds a character") as caught:
         wire.opened(Provider(key=NAME))
     assert "sk-one" not in str(caught.value)
+
+
+class Userdata(types.ModuleType):
+    """Stand in for Colab's secrets: one that may be read, one that may not, none else."""
+
+    class SecretNotFoundError(Exception):
+        pass
+
+    class NotebookAccessError(Exception):
+        pass
+
+    def get(self, name: str) -> str:
+        if name == "SHUT":
+            raise self.NotebookAccessError
+        if name != NAME:
+            raise self.SecretNotFoundError
+        return " sk-from-colab "
+
+
+def test_a_key_may_stand_in_colabs_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(NAME, raising=False)
+    colab = types.ModuleType("google.colab")
+    vars(colab)["userdata"] = Userdata("userdata")
+    monkeypatch.setitem(sys.modules, "google", types.ModuleType("google"))
+    monkeypatch.setitem(sys.modules, "google.colab", colab)
+    assert wire.opened(Provider(key=NAME)).client.api_key == "sk-from-colab"
+    monkeypatch.setenv(NAME, "sk-from-here")
+    assert wire.opened(Provider(key=NAME)).client.api_key == "sk-from-here"
+    for other in ("SHUT", "MISSING"):
+        with pytest.raises(InputError, match=f"{other} is not set"):
+            wire.opened(Provider(key=other))
+
+
+def test_a_key_may_be_typed_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(NAME, raising=False)
+    monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr(wire, "getpass", lambda prompt: "sk-typed\n")
+    door = wire.opened(Provider(key=NAME))
+    assert door.client.api_key == "sk-typed" and "sk-typed" not in repr(door)
 
 
 def everything(tmp_path: Path) -> Iterator[bytes]:

@@ -18,7 +18,7 @@ from amazon_ft import steps
 from amazon_ft.cli import main
 from amazon_ft.files import InputError, read_jsonl
 from amazon_ft.generation import Manner, Store
-from amazon_ft.openai_jobs import calendar
+from amazon_ft.openai_jobs import calendar, wire
 from amazon_ft.openai_jobs.estimates import Budget
 from amazon_ft.openai_jobs.wire import Patience, Provider
 from amazon_ft.prompts import free_question
@@ -58,7 +58,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
 
 def at(server: OpenAIServer, **more: Any) -> steps.Hosting:
     patience = Patience(wait=0.01, poll=0.001, longest=0.05)
-    provider = Provider("openai", server.url, closing=calendar.OPENAI)
+    provider = Provider("other", server.url, closing=calendar.OPENAI)  # so it is named by OPENAI_BASE_URL
     return steps.Hosting(**{"provider": provider, "budget": BUDGET, "today": TODAY, "patience": patience, **more})
 
 
@@ -166,8 +166,9 @@ def test_asking_before_there_is_a_model_and_after_it_is_gone_is_refused(run: Run
     with pytest.raises(InputError, match="has no tuned model yet"):
         steps.compare(run, SMALL, 4)
     trained(run, server)
+    late = hosting.speaker(run, SMALL, at(server, today=date(2027, 1, 14)))
     with pytest.raises(InputError, match="shut down since 14 January 2027"):
-        hosting.speaker(run, SMALL, at(server, today=date(2027, 1, 14)))
+        late.answers(SMALL, {"base": [free_question("What is it?", SMALL.asked)]})
 
 
 def test_a_local_recipe_has_nothing_to_export(run: Run) -> None:
@@ -192,7 +193,8 @@ def test_the_commands_walk_the_same_road(
 ) -> None:
     # The run is bound to fewer rows than the recipe that the command knows by name.
     monkeypatch.setitem(RECIPES, "gpt-4o-mini-chat", SMALL)
-    monkeypatch.setattr(hosting, "Patience", lambda: Patience(wait=0.01, poll=0.001, longest=0.05))
+    opened, hurried = wire.opened, Patience(wait=0.01, poll=0.001, longest=0.05)
+    monkeypatch.setattr(wire, "opened", lambda provider, _: opened(provider, hurried))
     at_run, money = ["--run", str(run.folder)], ["--price", "3", "--budget", "5", "--price-date", "2026-11-20"]
     assert main(["openai", "export", *at_run]) == 0
     assert main(["openai", "check", *at_run]) == 0

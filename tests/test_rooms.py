@@ -156,6 +156,7 @@ FLOORS = (
     "steps.training",
     "steps.questions",
     "steps.recording",
+    "steps.rehearsal",
     "steps.hosting",
     "steps.tuned",
     "steps.asking",

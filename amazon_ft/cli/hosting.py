@@ -36,9 +36,7 @@ def add(verbs: Verbs) -> None:
 def _money(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
     made.add_argument("--price", metavar="X", type=float, help="of a million training tokens, from the provider's page")
     made.add_argument("--currency", metavar="CUR", default="USD", help="default: %(default)s")
-    made.add_argument(
-        "--price-date", metavar="DATE", default="", help="when you read it, as 2026-11-21 (default: today)"
-    )
+    made.add_argument("--price-date", metavar="DATE", default="", help="when you read it (default: today)")
     made.add_argument("--budget", metavar="X", type=float, default=0.0, help="the most that all jobs may cost")
     return made
 

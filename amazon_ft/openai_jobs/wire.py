@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from amazon_ft.files import InputError
 from amazon_ft.openai_jobs import calendar
 from amazon_ft.reasoning import addresses, mishaps
+from amazon_ft.reasoning.wire import certificates
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -172,7 +173,7 @@ def opened(provider: Provider, patience: Patience | None = None) -> Door:
 
     Raises InputError if the environment variable that the provider names holds no key.
     """
-    from openai import OpenAI
+    from openai import DefaultHttpxClient, OpenAI
 
     patience = patience or Patience()
     where = addresses.address(provider.url)
@@ -190,6 +191,7 @@ def opened(provider: Provider, patience: Patience | None = None) -> Door:
         max_retries=patience.retries,
         timeout=patience.timeout,
         default_query=where.query or None,
+        http_client=DefaultHttpxClient(trust_env=False, verify=certificates()) if where.local else None,
     )
     return Door(provider, patience, where.shown, client)
 

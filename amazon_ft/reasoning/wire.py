@@ -133,11 +133,11 @@ def _how(where: Address, kind: str, timeout: float, client: Any) -> dict[str, An
     }
     if not where.local:
         return how
-    return how | {"http_client": client(timeout=limits, trust_env=False, verify=_certificates())}
+    return how | {"http_client": client(timeout=limits, trust_env=False, verify=certificates())}
 
 
 @cache
-def _certificates() -> ssl.SSLContext:
+def certificates() -> ssl.SSLContext:
     """Read this machine's certificates once: for each client anew that takes longer than a look at a server."""
     return ssl.create_default_context()
 

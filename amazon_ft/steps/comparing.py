@@ -20,7 +20,7 @@ from amazon_ft.steps.baselines import baseline_answers
 from amazon_ft.steps.questions import Posed, pose, trained
 from amazon_ft.steps.recording import row
 from amazon_ft.steps.reporting import export, send, taken_home
-from amazon_ft.steps.tuned import check_weights, weights
+from amazon_ft.steps.tuned import alone, check_weights, weights
 
 QUESTIONS = 64  # asked of each set in a comparison
 
@@ -56,7 +56,9 @@ def _compare(run: Run, recipe: Recipe, questions: int, similarity: str | Path) -
     known = trained(run)
     posed = pose(run, recipe, known, questions)
     evaluation.check_unseen([row(one, None, {}) for one in posed], known.records())
-    table = _measured(_asked(Desk(run, recipe), posed), similarity)
+    with alone(run, recipe):
+        asked = _asked(Desk(run, recipe), posed)
+    table = _measured(asked, similarity)
     evaluation.check_same(table)
     for path in taken_home(run):  # of an earlier comparison
         path.unlink(missing_ok=True)

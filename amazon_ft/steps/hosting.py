@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from hashlib import sha256
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from amazon_ft.files import InputError, append_jsonl, digest, read_appended, write_json, write_jsonl, write_text
+from amazon_ft.files import InputError, digest, write_json, write_jsonl
 from amazon_ft.openai_jobs import calendar, checks, estimates, export, following, jobs, lineage, orders, tokens, wire
 from amazon_ft.openai_jobs.estimates import Budget, Estimate
 from amazon_ft.openai_jobs.lineage import Lineage
@@ -19,6 +17,7 @@ from amazon_ft.openai_jobs.orders import Order, Terms
 from amazon_ft.openai_jobs.wire import Door, Patience, Provider
 from amazon_ft.recipes import Recipe
 from amazon_ft.runs import SPLITS, Run, claim, manifest, once, record_step, say
+from amazon_ft.steps import rehearsal
 from amazon_ft.steps.preparing import rows
 
 if TYPE_CHECKING:
@@ -53,6 +52,8 @@ def provider(address: str = "", key: str = "") -> Provider:
 def hosted_export(run: Run, recipe: Recipe) -> export.Exported:
     """Write the recipe's training rows as chat JSONL in shards, and the validation rows beside them."""
     claim(run, recipe.as_dict())
+    if not run.rows("train").exists():
+        raise InputError(f"{run.rows('train')} is missing: do the step 'format' first.")
     training, validation = rows(run, "train"), rows(run, "validation")
     number = export.shards(len(training), export.hosted(recipe).rows_per_job)
     outputs = [*(run.hosted_shard(place, number) for place in range(1, number + 1)), run.hosted_validation]
@@ -64,12 +65,13 @@ def hosted_export(run: Run, recipe: Recipe) -> export.Exported:
         outputs=outputs,
         work=lambda: export.export(run, recipe, training, validation),
     )
-    say("hosted export", done, f"{len(training):,} rows in {number} files, {len(validation):,} to validate by")
+    say("hosted export", done, f"{len(training):,} rows, jobs: {number}, {len(validation):,} to validate by")
     return export.exported(run)
 
 
 def hosted_check(run: Run, recipe: Recipe, most_tokens: int | None = None, *, download: bool = False) -> checks.Report:
     """Check the exported rows by every rule, and print what was found; `download` lets tiktoken fetch its table."""
+    claim(run, recipe.as_dict())
     made, counter = export.exported(run), tokens.counter(recipe.base_model, download=download)
     held_out = [held for split in SPLITS[1:] for held in export.held_out(rows(run, split), recipe)]
     limits = checks.limits(recipe.base_model, most_tokens)
@@ -81,6 +83,7 @@ def hosted_check(run: Run, recipe: Recipe, most_tokens: int | None = None, *, do
 
 def hosted_estimate(run: Run, recipe: Recipe, budget: Budget | None = None, today: date | None = None) -> Estimate:
     """Estimate what the jobs would train and cost at the user's own price, and print it."""
+    claim(run, recipe.as_dict())
     made = _estimate(run, recipe, budget)
     write_json(run.hosted_estimate, made.as_dict())
     print("\n".join([*made.lines(), *(budget.doubts(today or date.today()) if budget else [])]))
@@ -107,7 +110,8 @@ def hosted_submit(run: Run, recipe: Recipe, hosting: Hosting) -> Lineage:
     Raises InputError, before anything is sent, if the rows have errors, no budget is named or it is too small, or new
     jobs are closed.
     """
-    made = jobs.submit(_door(hosting), _order(run, recipe, hosting), run.hosted_jobs, _terms(run, recipe, hosting))
+    order, terms = _order(run, recipe, hosting), _terms(run, recipe, hosting)  # before anybody is asked for a key
+    made = jobs.submit(_door(hosting), order, run.hosted_jobs, terms)
     for job in made.jobs:
         print(f"job {job.id} for shard {job.shard} is {job.status}")
     return made
@@ -126,30 +130,40 @@ def hosted_follow(run: Run, recipe: Recipe, hosting: Hosting) -> Lineage:
 
 
 def hosted_train(run: Run, recipe: Recipe, hosting: Hosting, *, really: bool) -> Lineage:
-    """Follow the jobs to their model if they shall `really` be made, else take what was recorded of a stand-in."""
+    """Follow the jobs to their model if they shall `really` be made, else take what was recorded of a stand-in.
+
+    Raises InputError rather than put what was recorded in the place of real jobs that are under way.
+    """
     if really:
         return hosted_follow(run, recipe, hosting)
-    known = lineage.read(run.hosted_jobs)
-    return known if known.model else _recorded(run)
+    known, ended = lineage.read(run.hosted_jobs), "train" in manifest(run)["steps"]
+    if known.model and ended:
+        return known
+    if known.provider not in ("", rehearsal.PROVIDER):
+        raise InputError(f"{run.folder} has real jobs: follow them to their end, or choose another run folder.")
+    rehearsal.lay_down(run)
+    _record(run)
+    return lineage.read(run.hosted_jobs)
 
 
 def hosted_cancel(run: Run, recipe: Recipe, hosting: Hosting) -> None:
     """Cancel the job that is under way."""
-    job = following.cancel(_door(hosting), _order(run, recipe, hosting), run.hosted_jobs)
+    order = _order(run, recipe, hosting)
+    job = following.cancel(_door(hosting), order, run.hosted_jobs)
     print(f"job {job.id} for shard {job.shard} is {job.status}")
 
 
 def speaker(run: Run, recipe: Recipe, hosting: Hosting | None = None) -> Speaker:
     """Give what answers as the recipe's hosted model, and as the one that the jobs of this run have left.
 
-    Raises InputError before the last job has succeeded, and once the model is shut down.
+    Answers that were kept need neither key nor model. Raises InputError before the last job has succeeded.
     """
     from amazon_ft.openai_jobs.speaking import Hosted
 
-    hosting = hosting or Hosting(provider())
-    tuned = check_tuned(run, recipe)
-    calendar.refuse_asking(hosting.provider.closing, tuned, hosting.today)
-    return Hosted(lambda: _door(hosting), recipe.base_model, tuned)
+    claim(run, recipe.as_dict())
+    hosting, tuned = hosting or Hosting(provider()), check_tuned(run, recipe)
+    made_at = lineage.read(run.hosted_jobs).provider
+    return Hosted(lambda: _asking(run, hosting, made_at, tuned), recipe.base_model, tuned, made_at)
 
 
 def check_tuned(run: Run, recipe: Recipe) -> str:
@@ -164,18 +178,17 @@ def check_tuned(run: Run, recipe: Recipe) -> str:
     return model
 
 
-def _recorded(run: Run) -> Lineage:
-    """Lay down jobs and answers that were recorded, and say whose they are."""
-    told = json.loads(files("amazon_ft.steps").joinpath("hosted.json").read_text("utf-8"))
-    if [digest(path) for path in export.exported(run).training] != told["trained_on"]:
-        raise InputError(f"{told['label']} It is about other rows than those of {run.folder}: have real jobs made.")
-    print(told["label"])
-    for name, text in told["files"].items():
-        write_text(run.hosted / name, text)
-    append_jsonl(run.answer_cache, told["answers"])
-    print("\n".join(f"{line['level']}: {line['message']}" for line in read_appended(run.hosted / following.EVENTS)))
-    _record(run)
-    return lineage.read(run.hosted_jobs)
+def _asking(run: Run, hosting: Hosting, made_at: str, tuned: str) -> Door:
+    """Open the door to the provider where a tuned model is, unless that model is gone."""
+    if made_at == rehearsal.PROVIDER != hosting.provider.name:
+        raise InputError(f"the jobs of {run.folder} were recorded, not made: there is no model to ask anything else.")
+    if made_at != hosting.provider.name:
+        raise InputError(
+            f"the jobs of {run.folder} were made at {made_at!r}, not {hosting.provider.name!r}: set {ADDRESS} as it "
+            "was then."
+        )
+    calendar.refuse_asking(hosting.provider.closing, tuned, hosting.today)
+    return _door(hosting)
 
 
 def _record(run: Run) -> None:
@@ -224,6 +237,8 @@ def _terms(run: Run, recipe: Recipe, hosting: Hosting) -> Terms:
         return Terms(hosting.today)
     if hosting.budget is None:
         raise InputError("say what the jobs may cost: a budget, and the price of a million training tokens.")
+    if not hosting.budget.price:
+        raise InputError("a price of 0 holds no job back: give that of a million training tokens (a free one: 1e-9).")
     hosting.budget.doubts(hosting.today)
     estimate = _estimate(run, recipe, hosting.budget)
     estimates.within(estimate, hosting.budget)

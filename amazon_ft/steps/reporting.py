@@ -81,10 +81,12 @@ def _failures(table: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _about(run: Run, recipe: Recipe) -> dict[str, str]:
     steps = manifest(run)["steps"]
     counts = json.loads(run.cleaning.read_text(encoding="utf-8"))
+    log = read_jsonl(run.training_log)  # empty where a provider told no losses
+    taken = f", {int(log[-1]['step'])} steps" if log else ""
     return {
         "Recipe": recipe.name,
         "Base model": recipe.base_model,
         "Catalogue": f"{', '.join(steps['clean']['inputs'])}: {counts['kept']} of {counts['read']} rows kept",
-        "Training": f"{len(rows(run, 'train'))} rows, {int(read_jsonl(run.training_log)[-1]['step'])} steps",
+        "Training": f"{len(rows(run, 'train'))} rows{taken}",
         "Seed": str(recipe.training.seed if isinstance(recipe.training, Training) else recipe.generation.seed),
     }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from amazon_ft.files import InputError
+from amazon_ft.openai_jobs import lineage
 from amazon_ft.recipes import HostedTraining, Recipe
 from amazon_ft.runs import Run, manifest
 from amazon_ft.steps import hosting
@@ -13,6 +15,14 @@ from amazon_ft.steps import hosting
 def weights(run: Run, recipe: Recipe) -> Path:
     """Name the file or folder that says what the tuned model of a run is."""
     return run.hosted_jobs if isinstance(recipe.training, HostedTraining) else run.adapter
+
+
+def alone(run: Run, recipe: Recipe) -> AbstractContextManager[None]:
+    """Keep a second process from asking a hosted model the same meanwhile: each answer is paid.
+
+    Raises InputError if one does.
+    """
+    return lineage.alone(run.hosted_jobs, "compare") if isinstance(recipe.training, HostedTraining) else nullcontext()
 
 
 def check_weights(run: Run, recipe: Recipe) -> None:
