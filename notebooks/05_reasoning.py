@@ -208,13 +208,10 @@ pd.DataFrame(columns).loc[names].rename(index=labels).T.style.format(precision=2
 # %%
 rows = steps.Desk(run, recipe).rows()
 some = [[row for row in rows if row["set"] == set_][:2] for set_ in ("seen", "unseen")]
-asked = ("set", "question", "reference")
-display.table(
-    [
-        {**{name: row[name] for name in asked}, "thought": said["reasoning"], "answer": said["text"]}
-        for row, said in [(row, row["tuned"]) for two in some for row in two]
-    ]
-)
+said = [(row, row["tuned"]) for two in some for row in two]
+about = [{name: row[name] for name in ("set", "question", "reference")} for row, _ in said]
+thoughts = [{"thought": one["reasoning"], "answer": one["text"]} for _, one in said]
+display.table([row | thought for row, thought in zip(about, thoughts, strict=True)])
 
 # %% [markdown]
 # The thought sounds the same, whether the answer is right or wrong. It remembers, it is sure, it concludes: the
