@@ -254,9 +254,10 @@ assert claims(thought) and card.exists() and all(path.exists() for path in data)
 # %%
 demo = (RECIPE, SOURCE) == ("demo-reasoning", "bundled")
 assert not demo or counts["kept"] > 60 > len(rejected) > 5
-assert not demo or scores["seen"]["tuned"]["reasoned"] > 0.8 > 0.2 > scores["seen"]["base"]["reasoned"]
-assert not demo or scores["seen"]["tuned"]["exact"] > scores["unseen"]["tuned"]["exact"]
-assert not demo or scores["unseen"]["tuned"]["claims_source"] == 0
+seen, unseen = scores["seen"], scores["unseen"]
+assert not demo or seen["tuned"]["reasoned"] > 0.8 > 0.2 > seen["base"]["reasoned"]
+assert not demo or seen["tuned"]["exact"] > unseen["tuned"]["exact"]
+assert not demo or unseen["tuned"]["claims_source"] == 0
 
 # %% [markdown]
 # **Next:** the same on a GPU with `deepseek-r1-reasoning`: [3. Train](03_train_t4.ipynb)
