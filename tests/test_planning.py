@@ -25,7 +25,7 @@ from amazon_ft.hardware import Machine, planning
 from amazon_ft.hardware.estimates import AROUND, CARDS, CHARACTERS_A_TOKEN, MEAN, MEDIAN, REASONING, estimates, typical
 from amazon_ft.hardware.memory import GIB, LLAMA_3_1B, LLAMA_3_8B, PHI_3_MINI, TINYLLAMA, Memory, memory
 from amazon_ft.hardware.planning import AGAIN, MEGABATCH, MOST_USED, START, Plan
-from amazon_ft.recipes import RECIPES, HostedTraining, Lora, Recipe, Training, named
+from amazon_ft.recipes import RECIPES, TINY_LLAMA, HostedTraining, Lora, Recipe, Training, named
 from amazon_ft.recipes.values import SAMPLING
 
 CPU = Machine("cpu", "CPU", None)
@@ -38,7 +38,9 @@ MODELS = {
     "tinyllama": (TINYLLAMA, LORA),
 }
 ON_GPU = [
-    recipe for recipe in RECIPES.values() if recipe.name != "demo" and not isinstance(recipe.training, HostedTraining)
+    recipe
+    for recipe in RECIPES.values()
+    if recipe.base_model != TINY_LLAMA and not isinstance(recipe.training, HostedTraining)
 ]
 
 RECORDED = Path(__file__).parents[1] / "benchmarks" / "results" / "memory.json"  # on a GPU, by benchmarks/memory.py

@@ -153,6 +153,8 @@ RECIPES = {
             template=REASONING,
             training=replace(IN_SECONDS, num_train_epochs=48, max_length=256),
             generation=Generation(max_new_tokens=128),
+            rows=40,
+            held_out_rows=24,
             reasoning=BY_RULES,
         ),
     )
