@@ -64,6 +64,12 @@ def _budget(asked: argparse.Namespace) -> Budget | None:
     return Budget(asked.budget, asked.price, asked.currency, _day(asked.price_date))
 
 
+def _limited(asked: argparse.Namespace) -> Budget | None:
+    if asked.price is not None and not asked.budget:
+        raise InputError("name the most that all jobs may cost, in the currency of the price: --budget.")
+    return _budget(asked)
+
+
 def _hosting(asked: argparse.Namespace, budget: Budget | None = None) -> Hosting:
     from amazon_ft import steps
 
@@ -93,14 +99,16 @@ def _estimate(asked: argparse.Namespace) -> None:
 def _submit(asked: argparse.Namespace) -> None:
     from amazon_ft import steps
 
-    act = steps.hosted_plan if asked.dry_run else steps.hosted_submit
-    act(*chosen(asked, RECIPE), _hosting(asked, _budget(asked)))
+    if asked.dry_run:
+        steps.hosted_plan(*chosen(asked, RECIPE), _hosting(asked))
+    else:
+        steps.hosted_submit(*chosen(asked, RECIPE), _hosting(asked, _limited(asked)))
 
 
 def _follow(asked: argparse.Namespace) -> None:
     from amazon_ft import steps
 
-    steps.hosted_follow(*chosen(asked, RECIPE), _hosting(asked, _budget(asked)))
+    steps.hosted_follow(*chosen(asked, RECIPE), _hosting(asked, _limited(asked)))
 
 
 def _cancel(asked: argparse.Namespace) -> None:
