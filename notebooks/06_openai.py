@@ -22,7 +22,7 @@
 # - what a hosted fine-tuning job wants, and what it refuses
 # - how to know the price before you pay it
 # - why a job must not be made twice, and how to make sure
-# - that a hosted model memorises and invents as a local one does
+# - that what climbs from unseen to seen was memorised, on hosted models too
 #
 # **You need** no GPU and no key. Without a key you see jobs and answers that were **recorded** from a stand-in, and
 # they say so.

@@ -30,7 +30,7 @@ QUESTIONS = 12
 MIDNIGHT = 1_795_219_200.0
 LABEL = (
     "Recorded, not real: no job was made. These jobs and answers come from a stand-in for OpenAI's API, which recites "
-    "what it was trained on and makes up the rest."
+    "what it was trained on and knows nothing else."
 )
 
 
