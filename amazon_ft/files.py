@@ -77,7 +77,8 @@ def append_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+") as file, _alone(file):
+    with path.open("ab+") as file:
+        _lock(file, wait=True)  # until it is closed
         file.truncate(_whole_lines(file))
         file.write(lines.encode("utf-8", "replace"))
         file.flush()
@@ -93,6 +94,19 @@ def read_appended(path: Path) -> list[dict[str, Any]]:
         return []
     lines = path.read_bytes().split(b"\n")[:-1]
     return [_parsed(line, path, number) for number, line in enumerate(lines, 1)]
+
+
+@contextmanager
+def alone(path: Path, otherwise: str) -> Iterator[None]:
+    """Keep other processes from the same work on `path` meanwhile, with a lock beside it that no kill leaves behind.
+
+    Raises InputError with the sentence `otherwise` if one is at it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f".{path.name}.lock").open("ab") as file:
+        if not _lock(file, wait=False):
+            raise InputError(otherwise)
+        yield
 
 
 def digest(path: Path) -> str:
@@ -111,16 +125,19 @@ def stale(path: Path) -> list[Path]:
     return [file for file, match in found if match and (int(match[1]) == os.getpid() or not _lives(int(match[1])))]
 
 
-@contextmanager
-def _alone(file: BinaryIO) -> Iterator[None]:
-    """Keep other processes off a file that is being added to."""
+def _lock(file: BinaryIO, *, wait: bool) -> bool:
+    """Lock a file until it is closed, where that can be done; False if another process has it and nobody waits."""
     if os.name == "nt":
-        yield  # its locks would keep readers off too
-        return
+        return True  # its locks would keep readers off too
     import fcntl
 
-    fcntl.flock(file, fcntl.LOCK_EX)
-    yield  # closing the file lets the next one in
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # a network's folder, such as a Drive, may know no locks
+    return True
 
 
 def _whole_lines(file: BinaryIO) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from amazon_ft import files
 from amazon_ft.files import InputError, write_json
 
 SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
@@ -93,8 +93,8 @@ def read(path: Path) -> Lineage:
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
         jobs = (Job(**{**job, **{name: tuple(job[name]) for name in MANY}}) for job in plain["jobs"])
-        files = (Upload(**each) for each in plain["files"])
-        return Lineage(plain["provider"], plain["run"], tuple(files), tuple(jobs))
+        uploads = (Upload(**each) for each in plain["files"])
+        return Lineage(plain["provider"], plain["run"], tuple(uploads), tuple(jobs))
     except (ValueError, TypeError, KeyError, AttributeError):
         raise InputError(
             f"{path} is no record of hosted jobs: move it away; jobs that were made are found again at the provider."
@@ -106,23 +106,10 @@ def write(path: Path, lineage: Lineage) -> None:
     write_json(path, asdict(lineage))
 
 
-@contextmanager
-def alone(path: Path, what: str) -> Iterator[None]:
+def alone(path: Path, what: str) -> AbstractContextManager[None]:
     """Keep a second process of this machine from doing the same for this record meanwhile.
 
     Raises InputError if one does.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if os.name == "nt":
-        yield  # no lock there that a kill surely frees
-        return
-    import fcntl
-
-    with path.with_name(f".{what}.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"another process does `{what}` for {path.parent}: wait for it, or end it first."
-            ) from None
-        yield
+    at_it = f"another process does `{what}` for {path.parent}: wait for it, or end it first."
+    return files.alone(path.with_name(what), at_it)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from amazon_ft.files import InputError, append_jsonl, read_appended
+from amazon_ft.files import InputError, alone, append_jsonl, read_appended
 from amazon_ft.products import Product
 from amazon_ft.reasoning.authors import FIELDS, Cost, Trouble, Written
 
@@ -41,17 +40,13 @@ class Ledger:
         """Add lines, which are on disk when this returns; what a kill tore is cut off first."""
         append_jsonl(self.path, lines)
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> AbstractContextManager[None]:
         """Keep other sessions from asking for the same rows meanwhile: each would be paid for twice.
 
         Raises InputError if one is at it already.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.with_name(f".{self.path.name}.lock").open("ab") as file:
-            if not _locked(file):
-                raise InputError(f"another session writes rows into {self.path}: let it end, or choose another folder.")
-            yield  # closing the file, or being killed, lets the next one in
+        at_it = f"another session writes rows into {self.path}: let it end, or choose another folder."
+        return alone(self.path, at_it)
 
     def spent(self) -> Cost:
         """Sum what the lines that count took: a line that takes another's place has that one's cost in its own."""
@@ -82,21 +77,6 @@ def _checked(line: Mapping[str, Any], path: Path, number: int) -> bool:
 def _is_text(value: object) -> bool:
     """Tell whether a value is a text that a file can hold."""
     return isinstance(value, str) and (value.isascii() or not SURROGATE.search(value))
-
-
-def _locked(file: BinaryIO) -> bool:
-    """Lock a file until it is closed, where that can be done; False if somebody else has locked it."""
-    if os.name == "nt":
-        return True
-    import fcntl
-
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True  # a network's folder may know no locks
-    return True
 
 
 def line(  # one argument for each thing that a line tells
