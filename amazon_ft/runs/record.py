@@ -58,7 +58,7 @@ def once(
     Raises InputError if an input is missing or not what its own step wrote, or if the step was done otherwise.
     """
     record = manifest(run)
-    asked = {"inputs": _checked(run, record, inputs), "settings": json.loads(json.dumps(settings))}
+    asked = {"inputs": hashed(run, inputs), "settings": json.loads(json.dumps(settings))}
     if step in record["steps"] and _is_done(run, step, record["steps"][step], asked, outputs):
         return False
     started = time.monotonic()
@@ -75,8 +75,13 @@ def record_step(run: Run, step: str, about: Mapping[str, Any], outputs: Sequence
     write_json(run.manifest, {**record, "steps": {**record["steps"], step: done}})
 
 
-def _checked(run: Run, record: Mapping[str, Any], inputs: Sequence[Path]) -> dict[str, str]:
-    written = {name: (step, hash_) for step, done in record["steps"].items() for name, hash_ in done["outputs"].items()}
+def hashed(run: Run, inputs: Sequence[Path]) -> dict[str, str]:
+    """Hash what a step reads, by name.
+
+    Raises InputError if a file is missing, or is not what its own step wrote.
+    """
+    steps = manifest(run)["steps"].items()
+    written = {name: (step, hash_) for step, done in steps for name, hash_ in done["outputs"].items()}
     hashes = {}
     for path in inputs:
         if not path.exists():

@@ -9,14 +9,14 @@ from datetime import date
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from amazon_ft.files import InputError, digest, write_json, write_jsonl
+from amazon_ft.files import InputError, write_json, write_jsonl
 from amazon_ft.openai_jobs import calendar, checks, estimates, export, following, jobs, lineage, orders, tokens, wire
 from amazon_ft.openai_jobs.estimates import Budget, Estimate
 from amazon_ft.openai_jobs.lineage import Lineage
 from amazon_ft.openai_jobs.orders import Order, Terms
 from amazon_ft.openai_jobs.wire import Door, Patience, Provider
 from amazon_ft.recipes import Recipe
-from amazon_ft.runs import SPLITS, Run, claim, manifest, once, record_step, say
+from amazon_ft.runs import SPLITS, Run, claim, hashed, manifest, once, record_step, say
 from amazon_ft.steps import rehearsal
 from amazon_ft.steps.preparing import rows
 
@@ -200,7 +200,7 @@ def _record(run: Run) -> None:
         before += max((point.step for point in curve), default=0)
     write_jsonl(run.training_log, log)
     about = {
-        "inputs": {path.name: digest(path) for path in (run.rows("train"), run.rows("validation"))},
+        "inputs": hashed(run, [run.rows("train"), run.rows("validation")]),
         "settings": {"weights": made.jobs[0].request["model"]},
         "jobs": [{name: getattr(job, name) for name in TOLD} for job in made.jobs],
     }

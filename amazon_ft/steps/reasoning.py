@@ -17,7 +17,7 @@ from amazon_ft.reasoning.authors import FIELDS, Author
 from amazon_ft.reasoning.ledger import WRITTEN, Ledger, key
 from amazon_ft.reasoning.reviews import Reviews
 from amazon_ft.recipes import RECIPES, RULES, Reasoning, Recipe
-from amazon_ft.runs import SPLITS, Run, claim, differences, manifest, record_step, say
+from amazon_ft.runs import SPLITS, Run, claim, differences, hashed, manifest, record_step, say
 from amazon_ft.sample import catalogue
 from amazon_ft.steps.sampling import check_cleaned, spread
 
@@ -185,11 +185,7 @@ def _refuse_late(run: Run) -> None:
 
 def _let_through(run: Run) -> list[dict[str, Any]]:
     """Read the rows that were let through, unless somebody has changed them."""
-    if manifest(run)["steps"][STEP]["outputs"].get(run.reasoning.name) != digest(run.reasoning):
-        raise InputError(
-            f"{run.reasoning} is not the file that step {STEP!r} wrote: delete it and do that step again, or choose "
-            "another run folder."
-        )
+    hashed(run, [run.reasoning])
     return read_jsonl(run.reasoning)
 
 
@@ -211,7 +207,7 @@ def _products(run: Run, rows: Sequence[Mapping[str, Any]]) -> dict[str, Product]
 
 
 def _record(run: Run, about: Mapping[str, Any], outputs: Sequence[Path]) -> None:
-    record_step(run, STEP, {**about, "inputs": {run.products.name: digest(run.products)}}, outputs)
+    record_step(run, STEP, {**about, "inputs": hashed(run, [run.products])}, outputs)
 
 
 def _told(counts: Mapping[str, Any], reason: str, run: Run) -> str:
