@@ -11,7 +11,7 @@ from amazon_ft import products, prompts
 from amazon_ft.files import InputError, append_jsonl, read_jsonl
 from amazon_ft.products import Product
 from amazon_ft.prompts import Example
-from amazon_ft.recipes import Generation, HostedTraining, Recipe
+from amazon_ft.recipes import Generation, Recipe
 from amazon_ft.retrieval import answers, index, matching
 from amazon_ft.retrieval.answers import CELLS, CLOSED_BOOK, EXTRACTIVE, WITH_SOURCE, Reply, Source, Sourced
 from amazon_ft.retrieval.grounding import entry
@@ -20,7 +20,7 @@ from amazon_ft.retrieval.matching import Match
 from amazon_ft.retrieval.quoting import ANSWERS
 from amazon_ft.runs import Run, claim
 from amazon_ft.steps import recording
-from amazon_ft.steps.tuned import check_weights
+from amazon_ft.steps.tuned import tuned
 
 if TYPE_CHECKING:
     from amazon_ft.generation import Listener, Speaker, Store
@@ -50,7 +50,7 @@ class Desk:
         Raises InputError if there is no adapter, another base model, or the run belongs to another recipe.
         """
         claim(self.run, self.recipe.as_dict())
-        check_weights(self.run, self.recipe)
+        tuned(self.run, self.recipe).check()
         from amazon_ft import models
 
         return models.load(self.recipe, adapter=self.run.adapter)
@@ -61,13 +61,7 @@ class Desk:
 
         Raises InputError as `loaded` does.
         """
-        if isinstance(self.recipe.training, HostedTraining):
-            from amazon_ft.steps import hosting
-
-            return hosting.speaker(self.run, self.recipe)
-        from amazon_ft.generation import Local
-
-        return Local(self.loaded)
+        return tuned(self.run, self.recipe).speaker(lambda: self.loaded)
 
     @cached_property
     def store(self) -> Store:

@@ -20,7 +20,7 @@ from amazon_ft.steps.baselines import baseline_answers
 from amazon_ft.steps.questions import Posed, pose, trained
 from amazon_ft.steps.recording import row
 from amazon_ft.steps.reporting import export, send, taken_home
-from amazon_ft.steps.tuned import alone, check_weights, weights
+from amazon_ft.steps.tuned import tuned
 
 QUESTIONS = 64  # asked of each set in a comparison
 
@@ -35,11 +35,12 @@ def compare(
     asked the same.
     """
     claim(run, recipe.as_dict())
-    check_weights(run, recipe)
+    model = tuned(run, recipe)
+    model.check()
     done = once(
         run,
         "compare",
-        inputs=[run.products, run.rows("train"), run.rows("test"), weights(run, recipe)],
+        inputs=[run.products, run.rows("train"), run.rows("test"), model.weights],
         settings={"questions": questions} | ({"similarity": str(similarity)} if similarity else {}),
         outputs=[run.answers, run.scores, run.intervals],
         work=lambda: _compare(run, recipe, questions, similarity),
@@ -56,7 +57,7 @@ def _compare(run: Run, recipe: Recipe, questions: int, similarity: str | Path) -
     known = trained(run)
     posed = pose(run, recipe, known, questions)
     evaluation.check_unseen([row(one, None, {}) for one in posed], known.records())
-    with alone(run, recipe):
+    with tuned(run, recipe).alone():
         asked = _asked(Desk(run, recipe), posed)
     table = _measured(asked, similarity)
     evaluation.check_same(table)
