@@ -6,17 +6,15 @@ import asyncio
 import base64
 import json
 import re
-import socket
-import struct
-import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qsl, unquote
+
+from serving import Heard, Served, event, main, reset, send, words
 
 BASE, SHUTDOWN = "gpt-4o-mini-2024-07-18", "2027-01-14"
 SCHEMA = json.loads(Path(__file__).with_name("openai_schema.json").read_text(encoding="utf-8"))
@@ -46,7 +44,7 @@ class Seen:
 
 
 @dataclass
-class OpenAIServer:
+class OpenAIServer(Served):
     """Answer in a thread of its own while the `with` block lasts.
 
         with OpenAIServer({"POST /fine_tuning/jobs": ["500 after"]}, key="sk-test") as server:
@@ -78,7 +76,6 @@ class OpenAIServer:
     clock: Callable[[], float] = time.time
     retry_after: str = "0.01"
     at: dict[int, str] = field(default_factory=dict)
-    down: bool = field(default=False, init=False)
     seen: list[Seen] = field(default_factory=list, init=False)
     files: dict[str, dict[str, Any]] = field(default_factory=dict, init=False)
     content: dict[str, bytes] = field(default_factory=dict, init=False)
@@ -86,16 +83,15 @@ class OpenAIServer:
     events: dict[str, list[dict[str, Any]]] = field(default_factory=dict, init=False)
     checkpoints: dict[str, list[dict[str, Any]]] = field(default_factory=dict, init=False)
     broken: list[str] = field(default_factory=list, init=False)
-    port: int = field(default=0, init=False)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return super().url + "/v1"
 
     def count(self, call: str) -> int:
         return sum(each.call == call for each in self.seen)
 
-    def __enter__(self) -> OpenAIServer:
+    def __enter__(self) -> Self:
         self._met: Counter[str] = Counter()
         self._serial = 0
         self._age: dict[str, int] = {}
@@ -104,56 +100,20 @@ class OpenAIServer:
         self._fate: dict[str, str] = {}
         self._listed: Counter[str] = Counter()
         self._knows: dict[str, dict[str, str]] = {}  # descriptions by what the user says, by tuned model
-        self._loop = asyncio.new_event_loop()
-        ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
-        self._thread.start()
-        assert ready.wait(10)
-        return self
+        return super().__enter__()
 
-    def __exit__(self, *_: object) -> None:
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._main.cancel)
-            self._thread.join(10)
+    async def answer(self, request: Heard, writer: asyncio.StreamWriter) -> bool:
+        return await self._reply(_understood(request), writer)
 
-    def _run(self, ready: threading.Event) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._main = self._loop.create_task(self._serve(ready))
-        try:
-            self._loop.run_until_complete(self._main)
-        except asyncio.CancelledError:
-            open_ = asyncio.all_tasks(self._loop)
-            for task in open_:
-                task.cancel()
-            self._loop.run_until_complete(asyncio.gather(*open_, return_exceptions=True))
-        finally:
-            self._loop.close()
-
-    async def _serve(self, ready: threading.Event) -> None:
-        server = await asyncio.start_server(self._talk, "127.0.0.1", 0, limit=2**22)
-        self.port = server.sockets[0].getsockname()[1]
-        ready.set()
-        await asyncio.Event().wait()
-
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while not self.down and (request := await _read(reader)) is not None and not self.down:
-                if not await self._answer(request, writer):
-                    break
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # the client has gone, which is its right, or the test is over
-        finally:
-            writer.close()
-
-    async def _answer(self, request: _Request, writer: asyncio.StreamWriter) -> bool:
+    async def _reply(self, request: _Request, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; False if the connection is done for."""
         seen = Seen(request.method, request.path, "", request.query, request.told)
         fault = self._fault(seen.call)
         self.seen.append(Seen(seen.method, seen.path, fault, seen.query, seen.body))
         if request.key != self.key:
-            return await _send(writer, 401, _refusal(f"Incorrect API key provided: {request.key}", "invalid_api_key"))
+            return await send(writer, 401, _refusal(f"Incorrect API key provided: {request.key}", "invalid_api_key"))
         if fault == "no credit":
-            return await _send(writer, 429, _refusal("You exceeded your current quota", "insufficient_quota"))
+            return await send(writer, 429, _refusal("You exceeded your current quota", "insufficient_quota"))
         if fault.removesuffix(" after") in STATUSES and fault in BEFORE:
             return await self._refuse(writer, fault)
         if fault in BEFORE:
@@ -164,7 +124,7 @@ class OpenAIServer:
             return await (self._refuse(writer, word) if word in STATUSES else _over(writer, word))
         if request.body_is_streamed:
             return await _stream(writer, answer)
-        return await _send(writer, status, answer)
+        return await send(writer, status, answer)
 
     def _fault(self, call: str) -> str:
         if (number := len(self.seen)) in self.at:
@@ -179,7 +139,7 @@ class OpenAIServer:
     async def _refuse(self, writer: asyncio.StreamWriter, status: str) -> bool:
         headers = f"Retry-After: {self.retry_after}\r\n" if status in ("429", "503") else ""
         text = f"status {status} for the key {self.key}" if status in ("400", "403") else f"status {status}"
-        return await _send(writer, int(status), _refusal(text), headers)
+        return await send(writer, int(status), _refusal(text), headers)
 
     def _done(self, request: _Request, call: str) -> tuple[int, Any]:
         """Carry out a request; the status and the answer."""
@@ -210,7 +170,7 @@ class OpenAIServer:
             call = "GET /models/{id}"
         try:
             return 200, do[call]()
-        except KeyError:
+        except KeyError:  # what is asked for is looked up by its id, so an id that nobody gave out ends here
             return 404, _refusal(f"No such object: {request.path}", "not_found")
         except _Refused as refused:
             return refused.status, _refusal(str(refused), refused.code)
@@ -326,7 +286,7 @@ class OpenAIServer:
         try:
             rows = [json.loads(line) for line in self.content[job["training_file"]].splitlines()]
             roles = [[message["role"] for message in row["messages"]] for row in rows]
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:  # any file can be sent in, and the job says what is wrong
             return f"The training file cannot be read: {type(error).__name__}"
         if len(rows) < 10:
             return f"Training file has {len(rows)} example(s), but must have at least 10 examples"
@@ -477,20 +437,11 @@ def _asked(about: Mapping[str, Any], query: Mapping[str, str], name: str) -> boo
     return name not in query or about[name] == query[name]
 
 
-async def _read(reader: asyncio.StreamReader) -> _Request | None:
-    try:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-    except asyncio.IncompleteReadError:
-        return None
-    method, target, _ = head.split(" ", 2)
-    path, _, query = target.partition("?")
-    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head.split("\r\n")[1:])}
-    content = await reader.readexactly(int(headers.get("content-length", 0)))
-    kind = headers.get("content-type", "")
-    form, files = _parts(content, kind) if kind.startswith("multipart/") else ({}, {})
-    body = json.loads(content) if content and "json" in kind else {}
-    key = headers.get("authorization", "").removeprefix("Bearer ")
-    return _Request(method, unquote(path).removeprefix("/v1"), dict(parse_qsl(query, True)), key, body, form, files)
+def _understood(heard: Heard) -> _Request:
+    kind = heard.headers.get("content-type", "")
+    form, files = _parts(heard.content, kind) if kind.startswith("multipart/") else ({}, {})
+    path, query = unquote(heard.path).removeprefix("/v1"), dict(parse_qsl(heard.query, True))
+    return _Request(heard.method, path, query, heard.key, heard.body if "json" in kind else {}, form, files)
 
 
 def _parts(content: bytes, kind: str) -> tuple[dict[str, str], dict[str, tuple[str, bytes]]]:
@@ -511,26 +462,16 @@ def _parts(content: bytes, kind: str) -> tuple[dict[str, str], dict[str, tuple[s
     return form, files
 
 
-async def _send(writer: asyncio.StreamWriter, status: int, value: Any, headers: str = "") -> bool:
-    kind = "application/octet-stream" if isinstance(value, bytes) else "application/json"
-    body = value if isinstance(value, bytes) else json.dumps(value).encode()
-    writer.write(_head(status, f"Content-Length: {len(body)}\r\n{headers}", kind) + body)
-    await writer.drain()
-    return True
-
-
 async def _stream(writer: asyncio.StreamWriter, answer: Mapping[str, Any]) -> bool:
     """Send a chat answer word by word, as events."""
     choice = answer["choices"][0]
     frame = {"id": answer["id"], "object": "chat.completion.chunk", "created": 1, "model": answer["model"]}
-    pieces = re.findall(r"\s*\S+\s*$|\s*\S+", choice["message"]["content"])
+    pieces = words(choice["message"]["content"])
     chunks = [{"index": 0, "delta": {"content": piece}, "finish_reason": None} for piece in pieces]
     chunks.append({"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]})
     lines = [{**frame, "choices": [chunk]} for chunk in chunks] + [{**frame, "choices": [], "usage": answer["usage"]}]
-    text = b"".join(b"data: " + json.dumps(line).encode() + b"\n\n" for line in lines) + b"data: [DONE]\n\n"
-    writer.write(_head(200, f"Content-Length: {len(text)}\r\n", "text/event-stream") + text)
-    await writer.drain()
-    return True
+    text = b"".join(event(line) for line in lines) + b"data: [DONE]\n\n"
+    return await send(writer, 200, text, kind="text/event-stream")
 
 
 async def _over(writer: asyncio.StreamWriter, fault: str) -> bool:
@@ -539,30 +480,15 @@ async def _over(writer: asyncio.StreamWriter, fault: str) -> bool:
         await asyncio.sleep(3600)
     if fault == "garbage":
         page = b"<html>Log in to this network</html>"
-        writer.write(_head(200, f"Content-Length: {len(page)}\r\n", "text/html") + page)
-        await writer.drain()
-        return True
+        return await send(writer, 200, page, kind="text/html")
     if fault == "reset":
-        raw: socket.socket = writer.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        writer.transport.abort()
+        reset(writer)
     return False
-
-
-def _head(status: int, headers: str, kind: str = "application/json") -> bytes:
-    return f"HTTP/1.1 {status} Status\r\nContent-Type: {kind}\r\n{headers}\r\n".encode()
 
 
 def _refusal(message: str, code: str | None = None) -> dict[str, Any]:
     return {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": code}}
 
 
-def main() -> None:
-    """Serve until standard input ends; the one argument holds OpenAIServer's fields as JSON; print the address."""
-    with OpenAIServer(**json.loads(sys.argv[1] if len(sys.argv) > 1 else "{}")) as server:
-        print(server.url, flush=True)
-        sys.stdin.read()
-
-
 if __name__ == "__main__":
-    main()
+    main(OpenAIServer)

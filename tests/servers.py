@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
-import socket
-import struct
-import sys
-import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
+
+from serving import Heard, Served, event, head, main, reset, send, words
 
 MODEL, DIGEST, VERSION = "teacher:8b", "sha256:" + "ab" * 32, "0.13.2"
 TEXTS = {
@@ -44,7 +41,7 @@ class Asked:
 
 
 @dataclass
-class FaultServer:
+class FaultServer(Served):
     """Answer in a thread of its own while the `with` block lasts.
 
         with FaultServer({"Lamp": ["429", "reset"], "Chair": "500"}, titles=["Desk"]) as server:
@@ -79,69 +76,19 @@ class FaultServer:
     version: str = VERSION
     reasoning_field: str = "reasoning_content"  # or "reasoning"
     answers_as: str = ""  # the model named in answers; the one that was asked for, if it is empty
-    down: bool = field(default=False, init=False)
     requests: list[Asked] = field(default_factory=list, init=False)
     most: int = field(default=0, init=False)
-    port: int = field(default=0, init=False)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
 
     def count(self, title: str) -> int:
         return sum(each.title == title for each in self.requests)
 
-    def __enter__(self) -> FaultServer:
+    def __enter__(self) -> Self:
         self._known = sorted({*self.script, *self.titles} - {"*"}, key=len, reverse=True)
         self._met: Counter[str] = Counter()
         self._under_way = 0
-        self._loop = asyncio.new_event_loop()
-        ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
-        self._thread.start()
-        assert ready.wait(10)
-        return self
+        return super().__enter__()
 
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """Close the door for good, before the block ends."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._main.cancel)
-            self._thread.join(10)
-
-    def _run(self, ready: threading.Event) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._main = self._loop.create_task(self._serve(ready))
-        try:
-            self._loop.run_until_complete(self._main)
-        except asyncio.CancelledError:
-            open_ = asyncio.all_tasks(self._loop)
-            for task in open_:
-                task.cancel()
-            self._loop.run_until_complete(asyncio.gather(*open_, return_exceptions=True))
-        finally:
-            self._loop.close()
-
-    async def _serve(self, ready: threading.Event) -> None:
-        server = await asyncio.start_server(self._talk, "127.0.0.1", 0, backlog=512)
-        self.port = server.sockets[0].getsockname()[1]
-        ready.set()
-        await asyncio.Event().wait()
-
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while not self.down and (request := await _read(reader)) is not None and not self.down:
-                if not await self._answer(request, writer):
-                    break
-        except (ConnectionError, asyncio.CancelledError):
-            pass  # the client has gone, which is its right, or the test is over
-        finally:
-            writer.close()
-
-    async def _answer(self, request: _Request, writer: asyncio.StreamWriter) -> bool:
-        """Answer one request; False if the connection is done for."""
+    async def answer(self, request: Heard, writer: asyncio.StreamWriter) -> bool:
         if request.path in ("/api/chat", "/v1/chat/completions"):
             self._under_way += 1
             self.most = max(self.most, self._under_way)
@@ -150,7 +97,7 @@ class FaultServer:
             finally:
                 self._under_way -= 1
         if request.path.startswith("/v1") and self.key and request.key != self.key:
-            return await _send(writer, 401, _refusal(f"Incorrect API key provided: {request.key}"))
+            return await send(writer, 401, _refusal(f"Incorrect API key provided: {request.key}"))
         names = self.models or ()
         known: dict[str, Any] = {"/v1/models": {"object": "list", "data": [{"id": name} for name in names]}}
         if self.speaks == "ollama":
@@ -159,14 +106,14 @@ class FaultServer:
             if self.capabilities is not None:
                 known |= {"/api/show": {"capabilities": [*self.capabilities]}}
         if self.lists != "good" and request.path in ("/v1/models", "/api/tags"):
-            return await _send(writer, int(self.lists), _refusal("no list"))
+            return await send(writer, int(self.lists), _refusal("no list"))
         listed = self.models is not None or "version" in request.path
         if request.path == "/api/show" and request.body.get("model") not in names:
             listed = False
         found = request.path in known and listed
-        return await _send(writer, 200 if found else 404, known.get(request.path, {}) if found else _refusal("no"))
+        return await send(writer, 200 if found else 404, known.get(request.path, {}) if found else _refusal("no"))
 
-    async def _chat(self, request: _Request, writer: asyncio.StreamWriter) -> bool:
+    async def _chat(self, request: Heard, writer: asyncio.StreamWriter) -> bool:
         prompt = " ".join(str(message["content"]) for message in request.body["messages"])
         title = next((title for title in self._known if title in prompt), "")
         refused = next((name for name in (form(request.body), *request.body) if name in self.refuses), "")
@@ -175,16 +122,16 @@ class FaultServer:
         if self.latency:
             await asyncio.sleep(self.latency)
         if self.key and request.key != self.key:
-            return await _send(writer, 401, _refusal(f"Incorrect API key provided: {request.key}"))
+            return await send(writer, 401, _refusal(f"Incorrect API key provided: {request.key}"))
         if refused:
             await asyncio.sleep(self.delay if self.script.get(title) == "slow" else 0)
             what = refused if refused in request.body else f"response_format {refused!r}"
             said = self.refuses_saying.format(what)
             said += " Use 'max_completion_tokens' instead." if refused == "max_tokens" and "model." in said else ""
-            return await _send(writer, int(self.refuses_with), _refusal(said))
+            return await send(writer, int(self.refuses_with), _refusal(said))
         if fault in STATUSES:
             headers = f"Retry-After: {self.retry_after}\r\n" if fault in ("429", "503") else ""
-            return await _send(writer, int(fault), _refusal(f"status {fault}"), headers)
+            return await send(writer, int(fault), _refusal(f"status {fault}"), headers)
         return await self._say(request, writer, title or "this product", fault, prompt)
 
     def _fault(self, title: str) -> str:
@@ -194,7 +141,7 @@ class FaultServer:
         self._met[title] += 1
         return faults[self._met[title] - 1] if self._met[title] <= len(faults) else "good"
 
-    async def _say(self, request: _Request, writer: asyncio.StreamWriter, title: str, fault: str, prompt: str) -> bool:
+    async def _say(self, request: Heard, writer: asyncio.StreamWriter, title: str, fault: str, prompt: str) -> bool:
         if fault in ("hang", "hang-up", "slow"):
             await asyncio.sleep({"hang": 3600.0, "hang-up": 0.0, "slow": self.delay}[fault])
             if fault != "slow":
@@ -210,18 +157,11 @@ class FaultServer:
 
 
 @dataclass(frozen=True)
-class _Request:
-    path: str
-    body: dict[str, Any]
-    key: str
-
-
-@dataclass(frozen=True)
 class _Reply:
     """What is said, in the words of the API that was asked."""
 
     server: FaultServer
-    request: _Request
+    request: Heard
     fault: str
     thinking: str
     content: str
@@ -245,7 +185,7 @@ class _Reply:
         """Which field gets which piece; a piece is a word."""
         thought = "thinking" if self.native else self.server.reasoning_field
         parts = [(thought, self.thinking), ("content", self.content)]
-        return [(name, piece) for name, text in parts for piece in re.findall(r"\s*\S+\s*$|\s*\S+", text)]
+        return [(name, piece) for name, text in parts for piece in words(text)]
 
     @property
     def usage(self) -> dict[str, Any]:
@@ -271,7 +211,7 @@ class _Reply:
             message = {"role": "assistant", "content": ""} | {name: text}
             return _line({"model": self.model, "message": message, "done": False}, raw=self.fault == "split")
         choice = {"index": 0, "delta": {name: text}, "finish_reason": None}
-        return _event(self._frame("chat.completion.chunk", [choice]), raw=self.fault == "split")
+        return event(self._frame("chat.completion.chunk", [choice]), raw=self.fault == "split")
 
     def end(self) -> bytes:
         if self.native:
@@ -280,11 +220,11 @@ class _Reply:
             return _line(last | self.usage)
         choice = {"index": 0, "delta": {}, "finish_reason": self.why}
         asked = (self.request.body.get("stream_options") or {}).get("include_usage")
-        count = _event(self._frame("chat.completion.chunk", []) | self.usage) if asked and self.usage else b""
-        return _event(self._frame("chat.completion.chunk", [choice])) + count + b"data: [DONE]\n\n"
+        count = event(self._frame("chat.completion.chunk", []) | self.usage) if asked and self.usage else b""
+        return event(self._frame("chat.completion.chunk", [choice])) + count + b"data: [DONE]\n\n"
 
     def error(self) -> bytes:
-        return _line({"error": "the runner died"}) if self.native else _event(_refusal("the runner died"))
+        return _line({"error": "the runner died"}) if self.native else event(_refusal("the runner died"))
 
     def _frame(self, kind: str, choices: list[Any]) -> dict[str, Any]:
         return {"id": "chat-1", "object": kind, "created": 1, "model": self.model, "choices": choices}
@@ -342,15 +282,14 @@ def _said(title: str, fault: str, prompt: str) -> tuple[str, str]:
 async def _whole(writer: asyncio.StreamWriter, reply: _Reply, fault: str) -> bool:
     body = json.dumps(reply.whole()).encode()
     if fault == "error in the stream":
-        return await _send(writer, 500, _refusal("the runner died"))
+        return await send(writer, 500, _refusal("the runner died"))
     if fault not in BROKEN:
-        return await _send(writer, 200, reply.whole())
+        return await send(writer, 200, reply.whole())
     if fault == "page":
         page = b"<html>Log in to use this network"
-        writer.write(_head(200, f"Content-Length: {len(page)}\r\n", "text/html; charset=utf-8") + page)
-        return True
+        return await send(writer, 200, page, kind="text/html; charset=utf-8")
     body = b"<html>Bad gateway" if fault == "garbage" else body
-    writer.write(_head(200, f"Content-Length: {len(body) + (0 if fault == 'garbage' else 10**6)}\r\n"))
+    writer.write(head(200, f"Content-Length: {len(body) + (0 if fault == 'garbage' else 10**6)}\r\n"))
     if fault in ("drip", "silence"):
         await _forever(writer, iter(lambda: b" ", None))
     writer.write(body if fault == "garbage" else body[: len(body) // 2])
@@ -359,7 +298,7 @@ async def _whole(writer: asyncio.StreamWriter, reply: _Reply, fault: str) -> boo
 
 async def _streamed(writer: asyncio.StreamWriter, reply: _Reply, fault: str) -> bool:
     kind = "application/x-ndjson" if reply.native else "text/event-stream"
-    writer.write(_head(200, "Transfer-Encoding: chunked\r\n", kind))
+    writer.write(head(200, "Transfer-Encoding: chunked\r\n", kind))
     if fault in ("drip", "silence"):
         blank = b"\n" if reply.native else b": still here\n"
         word = blank if fault == "silence" else reply.piece("content", "and ")
@@ -382,10 +321,9 @@ async def _streamed(writer: asyncio.StreamWriter, reply: _Reply, fault: str) -> 
 
 async def _nothing(writer: asyncio.StreamWriter, reply: _Reply) -> bool:
     if not reply.request.body.get("stream"):
-        writer.write(_head(200, "Content-Length: 0\r\n"))
-        return True
+        return await send(writer, 200, b"", kind="application/json")
     kind = "application/x-ndjson" if reply.native else "text/event-stream"
-    writer.write(_head(200, "Transfer-Encoding: chunked\r\n", kind) + b"0\r\n\r\n")
+    writer.write(head(200, "Transfer-Encoding: chunked\r\n", kind) + b"0\r\n\r\n")
     return True
 
 
@@ -416,34 +354,8 @@ async def _over(writer: asyncio.StreamWriter, fault: str) -> bool:
     await writer.drain()
     if fault == "reset":
         await asyncio.sleep(0.01)  # else the client would not see what came before
-        raw: socket.socket = writer.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        writer.transport.abort()
+        reset(writer)
     return fault == "garbage"
-
-
-async def _read(reader: asyncio.StreamReader) -> _Request | None:
-    try:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-    except asyncio.IncompleteReadError:
-        return None
-    path = head.split(" ", 2)[1].partition("?")[0]
-    headers = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
-    size = int(headers.get("content-length", 0))
-    key = re.search(r"(?i)^authorization: bearer (.*?)\r?$", head, re.MULTILINE)
-    body = json.loads(await reader.readexactly(size)) if size else {}
-    return _Request(path, body, key[1] if key else "")
-
-
-async def _send(writer: asyncio.StreamWriter, status: int, value: Any, headers: str = "") -> bool:
-    body = json.dumps(value).encode()
-    writer.write(_head(status, f"Content-Length: {len(body)}\r\n{headers}") + body)
-    await writer.drain()
-    return True
-
-
-def _head(status: int, headers: str, kind: str = "application/json") -> bytes:
-    return f"HTTP/1.1 {status} Status\r\nContent-Type: {kind}\r\n{headers}\r\n".encode()
 
 
 def _refusal(message: str) -> dict[str, Any]:
@@ -454,20 +366,9 @@ def _line(value: Any, *, raw: bool = False) -> bytes:
     return json.dumps(value, ensure_ascii=not raw).encode() + b"\n"
 
 
-def _event(value: Any, *, raw: bool = False) -> bytes:
-    return b"data: " + json.dumps(value, ensure_ascii=not raw).encode() + b"\n\n"
-
-
 def _chunk(data: bytes) -> bytes:
     return f"{len(data):x}\r\n".encode() + data + b"\r\n"
 
 
-def main() -> None:
-    """Serve until standard input ends; the one argument holds FaultServer's fields as JSON; print the address."""
-    with FaultServer(**json.loads(sys.argv[1] if len(sys.argv) > 1 else "{}")) as server:
-        print(server.url, flush=True)
-        sys.stdin.read()
-
-
 if __name__ == "__main__":
-    main()
+    main(FaultServer)

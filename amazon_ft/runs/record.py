@@ -14,6 +14,7 @@ from typing import Any
 from amazon_ft.files import InputError, digest, write_json
 from amazon_ft.runs.layout import Run
 
+FEW = 6  # differences that a sentence can hold
 RECORDED_PACKAGES = ("amazon-ft", "torch", "transformers", "trl", "peft", "datasets", "unsloth")
 
 
@@ -37,7 +38,9 @@ def claim(run: Run, recipe: Mapping[str, Any]) -> None:
     if record["recipe"] is None:
         write_json(run.manifest, {**record, "recipe": plain})
     elif record["recipe"] != plain:
-        difference = "; ".join(differences(record["recipe"], plain))
+        first, *more = differences(record["recipe"], plain)
+        shown = [first, *more] if len(more) < FEW else [first, f"and {len(more)} more"]
+        difference = "; ".join(shown)
         raise InputError(
             f"run folder {run.folder} belongs to another recipe ({difference}): choose another run folder."
         )
