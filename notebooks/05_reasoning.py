@@ -235,9 +235,9 @@ Markdown(card.read_text(encoding="utf-8").split("---\n", 2)[2])
 # carry no licence: ask yourself whether you may publish before you do.
 
 # %%
-from amazon_ft import publishing
+from amazon_ft.publishing import hub
 
-address = publishing.publish_dataset(run.dataset, "your-name/my-reasoning-rows", dry_run=True)
+address = hub.publish_dataset(run.dataset, "your-name/my-reasoning-rows", dry_run=True)
 
 # %% [markdown]
 # ## Check

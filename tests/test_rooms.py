@@ -91,7 +91,7 @@ FLOORS = (
     "reasoning.gate",
     "reasoning.reviews",
     "reasoning.card",
-    "publishing",
+    "publishing.hub",
     "comparison.names",
     "comparison.metrics",
     "comparison.marking",
@@ -235,8 +235,8 @@ DOORS = {
     "openai": {"reasoning.wire", "reasoning.servers", "openai_jobs.wire"},
     "pydantic": {"reasoning.replies"},
     "py3langid": {"reasoning.faults"},
-    "huggingface_hub": {"publishing"},
-    "httpx": {"publishing"},
+    "huggingface_hub": {"publishing.hub"},
+    "httpx": {"publishing.hub"},
 }
 PURE = (
     "files",

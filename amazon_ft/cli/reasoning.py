@@ -55,7 +55,7 @@ def _reasoning(asked: argparse.Namespace) -> None:
         paths = steps.reasoning_data(run, recipe)
         print("\n".join(f"  {path}" for path in paths))
         if asked.push:
-            from amazon_ft.publishing import publish_dataset
+            from amazon_ft.publishing.hub import publish_dataset
 
             print(publish_dataset(run.dataset, asked.push, private=not asked.public, dry_run=asked.dry_run))
         return

@@ -181,3 +181,17 @@ class Run:
     def hosted_jobs(self) -> Path:
         """Name what is known about hosted jobs: files, jobs, models, seeds, hyperparameters, times."""
         return self.hosted / "jobs.json"
+
+    @property
+    def published(self) -> Path:
+        """Name the folder of what can be published."""
+        return self.folder / "published"
+
+    def publication(self, kind: str) -> Path:
+        """Name the folder of one form of the model, ready to be published: adapter, merged or gguf."""
+        return self.published / kind
+
+    @property
+    def parity(self) -> Path:
+        """Name what each published form answered beside the trained model."""
+        return self.published / "parity.json"

@@ -18,8 +18,8 @@ pytest.importorskip("huggingface_hub")
 from huggingface_hub import constants
 from huggingface_hub.utils import _http
 
-from amazon_ft import publishing
-from amazon_ft.publishing import publish_dataset
+from amazon_ft.publishing import hub as publishing
+from amazon_ft.publishing.hub import publish_dataset
 
 ID = "ana/kettles"
 NAME = f"datasets/{ID}"
@@ -339,7 +339,7 @@ def test_a_file_that_vanishes_is_not_the_hubs_fault(
 
 def test_publishes_to_the_hub_that_the_environment_names(folder: Path, tmp_path: Path) -> None:
     code = (
-        f"from pathlib import Path; from amazon_ft.publishing import publish_dataset;publish_dataset(Path('.'), {ID!r})"
+        f"from pathlib import Path; from amazon_ft.publishing.hub import publish_dataset;publish_dataset(Path('.'), {ID!r})"
     )
     with Hub() as hub:
         environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "HF_HOME": str(tmp_path / "home")}
