@@ -134,3 +134,16 @@ def test_a_damaged_manifest_is_named(run: Run) -> None:
     with pytest.raises(InputError, match=r"manifest\.json is not JSON"):
         manifest(run)
     assert json.loads('{"recipe": null, "steps": {}}') == manifest(Run(run.folder / "new"))
+
+
+def test_a_file_of_the_same_name_in_another_folder_is_another_file(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    for path, step in ((run.adapter, "train"), (run.publication("adapter"), "dress")):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(step)
+        runs.record_step(run, step, {}, [path])
+    runs.hashed(run, [run.adapter, run.publication("adapter")])
+    run.publication("adapter").write_text("changed")
+    runs.hashed(run, [run.adapter])
+    with pytest.raises(InputError, match="not the file that step 'dress' wrote"):
+        runs.hashed(run, [run.publication("adapter")])

@@ -72,7 +72,7 @@ def once(
 
 def record_step(run: Run, step: str, about: Mapping[str, Any], outputs: Sequence[Path]) -> None:
     """Record a step that was done: what is to be known about it, its outputs, versions, commit."""
-    hashes = {path.name: digest(path) for path in outputs}
+    hashes = {_within(run, path): digest(path) for path in outputs}
     done = {**about, "outputs": hashes, "versions": _versions(), "commit": _commit()}
     record = manifest(run)
     write_json(run.manifest, {**record, "steps": {**record["steps"], step: done}})
@@ -91,8 +91,8 @@ def hashed(run: Run, inputs: Sequence[Path]) -> dict[str, str]:
             raise InputError(f"{path} is missing: do the step that makes it first, or check the path.")
         name = str(path) if path.name in hashes else path.name
         hashes[name] = digest(path)
-        step, expected = written.get(path.name, ("", ""))
-        if path.parent == run.folder and step and expected != hashes[name]:
+        step, expected = written.get(_within(run, path), ("", ""))
+        if step and expected != hashes[name]:
             raise InputError(
                 f"{path} is not the file that step '{step}' wrote: delete it and do that step again, "
                 "or choose another run folder."
@@ -108,9 +108,14 @@ def _is_done(run: Run, step: str, done: Mapping[str, Any], asked: Mapping[str, A
             "choose another run folder, so that nothing already made is lost."
         )
     for path in outputs:
-        if path.exists() and digest(path) != done["outputs"].get(path.name):
+        if path.exists() and digest(path) != done["outputs"].get(_within(run, path)):
             raise InputError(f"{path} has changed since step '{step}' wrote it: move it away to have it made again.")
     return all(path.exists() for path in outputs)
+
+
+def _within(run: Run, path: Path) -> str:
+    """Name a file by its place in the run folder: there are two adapters, one of them to be published."""
+    return path.relative_to(run.folder).as_posix() if path.is_relative_to(run.folder) else str(path)
 
 
 def differences(old: Any, new: Any, at: str = "") -> Iterator[str]:
