@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -18,12 +19,25 @@ from amazon_ft.runs import Run
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first: the notebooks, then those that need a walked run. What is short fills the end."""
+    needed = {item.path: set[str]() for item in items}
+    for item in items:
+        needed[item.path].update(getattr(item, "fixturenames", ()))
+    items.sort(key=lambda item: ("walks" not in needed[item.path], "walked" not in needed[item.path]))
+
+
 @pytest.fixture(scope="session")
 def walked(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Walk the demo's whole road once; tests that change files take a copy."""
-    run = Run(tmp_path_factory.mktemp("walked") / "run")
-    steps.demo(run, named("demo"))
-    return run
+    """Walk the demo's whole road once for all workers and give each its copy; tests that change files take another."""
+    mine = tmp_path_factory.getbasetemp()
+    common = mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine
+    whole = Run(common / "walked" / "run")
+    whole.folder.mkdir(parents=True, exist_ok=True)
+    with (common / "walked" / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed; who waited finds every step done
+        steps.demo(whole, named("demo"))
+    return Run(Path(shutil.copytree(whole.folder, tmp_path_factory.mktemp("walked") / "run")))
 
 
 @pytest.fixture

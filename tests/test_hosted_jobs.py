@@ -31,6 +31,7 @@ from amazon_ft.openai_jobs.estimates import Budget, Estimate
 from amazon_ft.openai_jobs.orders import Order, Terms
 from amazon_ft.openai_jobs.wire import Patience, Provider
 from amazon_ft.recipes.values import HostedTraining
+from amazon_ft.remote import keys
 
 TODAY = date(2026, 11, 21)
 TERMS = Terms(TODAY)
@@ -562,7 +563,7 @@ def test_a_key_may_stand_in_colabs_secrets(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_key_may_be_typed_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(NAME, raising=False)
     monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(isatty=lambda: True))
-    monkeypatch.setattr(wire, "getpass", lambda prompt: "sk-typed\n")
+    monkeypatch.setattr(keys, "getpass", lambda prompt: "sk-typed\n")
     door = wire.opened(Provider(key=NAME))
     assert door.client.api_key == "sk-typed" and "sk-typed" not in repr(door)
 
@@ -617,6 +618,7 @@ from amazon_ft.openai_jobs import following, wire
 from amazon_ft.openai_jobs.estimates import Budget, Estimate
 from amazon_ft.openai_jobs.orders import Order, Terms
 from amazon_ft.recipes.values import HostedTraining
+from amazon_ft.remote import keys
 folder, url = Path(sys.argv[1]), sys.argv[2]
 shards = tuple(folder / f"train-{n}-of-2.jsonl" for n in (1, 2))
 order = Order("run-1", sys.argv[3], shards, folder / "validation.jsonl", HostedTraining(1, 8, 0.6), 11, "shop")

@@ -15,13 +15,13 @@ from servers import DIGEST, FAULTS, MODEL, FaultServer, form, question, row
 from amazon_ft.files import InputError
 from amazon_ft.products import Product
 from amazon_ft.reasoning import wire
-from amazon_ft.reasoning.addresses import address
 from amazon_ft.reasoning.authors import Cost, Trouble, Written
 from amazon_ft.reasoning.dialects import FORMATS, Options, same
-from amazon_ft.reasoning.mishaps import wait
 from amazon_ft.reasoning.rules import RuleMade
 from amazon_ft.reasoning.servers import Server, connected
 from amazon_ft.recipes import Reasoning
+from amazon_ft.remote.addresses import address
+from amazon_ft.remote.errors import wait
 from amazon_ft.retrieval import grounding
 
 ASKED = Reasoning(

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
-from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from amazon_ft.files import InputError
 from amazon_ft.openai_jobs import calendar
-from amazon_ft.reasoning import addresses, mishaps
-from amazon_ft.reasoning.wire import certificates
+from amazon_ft.remote import addresses, errors, keys, transport
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -124,7 +119,7 @@ class Door:
         except InputError:
             raise
         except Exception as error:
-            if not (mishaps.foreign(error) or isinstance(error, NoAnswer) or _inside(error)):
+            if not (errors.foreign(error) or isinstance(error, NoAnswer) or _inside(error)):
                 raise
             problem = self._problem(error, what)
         if problem.final:
@@ -135,12 +130,12 @@ class Door:
         status = getattr(error, "status_code", None)
         if not isinstance(status, int):
             return Problem(type(error).__name__, unknown=True)
-        said = "" if status == 401 else self.clean(mishaps.words(error))
+        said = "" if status == 401 else self.clean(errors.words(error))
         final = getattr(error, "code", None) == BROKE or not (status in LATER or status >= 500)
         advice = ADVICE.get(status, ADVICE[400]).format(key=self.provider.key)
         words = f" (it says: {said.rstrip('.')})" if said else ""
         text = f"{self.shown} refused to {what}, status {status}{words}: {advice}."
-        wait = mishaps.wait(getattr(getattr(error, "response", None), "headers", {}))
+        wait = errors.wait(getattr(getattr(error, "response", None), "headers", {}))
         return Problem(text, final=final, unknown=status != 429, wait=wait or 0.0)
 
     def _wait(self, problem: Problem, attempt: int) -> None:
@@ -151,7 +146,7 @@ class Door:
     def clean(self, text: str) -> str:
         """Make a server's words short, of one line, and without anything that looks like a key."""
         where = addresses.Address(self.provider.url)
-        return TOKEN.sub("***", mishaps.shown(text, (*where.secrets, self.client.api_key)))
+        return TOKEN.sub("***", errors.shown(text, (*where.secrets, self.client.api_key)))
 
 
 @dataclass(frozen=True)
@@ -171,41 +166,27 @@ class NoAnswer(Exception):
 def opened(provider: Provider, patience: Patience | None = None) -> Door:
     """Make the door; nothing is sent yet.
 
-    Raises InputError if the environment variable that the provider names holds no key.
+    Raises InputError if nothing by the name of the provider's key holds one.
     """
     from openai import DefaultHttpxClient, OpenAI
 
     patience = patience or Patience()
     where = addresses.address(provider.url)
-    key = _key(provider.key)
+    key = keys.key(provider.key, ask=True)
     if not key:
         raise InputError(
             f"{provider.key} is not set: put the key for {where.shown} into that environment variable, or into Colab's "
             "secrets under that name."
         )
-    if not re.fullmatch(r"[\x21-\x7e]+", key):
-        raise InputError(f"{provider.key} holds a character that no key has: copy the key anew.")
     client = OpenAI(
         base_url=where.compatible,
         api_key=key,
         max_retries=patience.retries,
         timeout=patience.timeout,
         default_query=where.query or None,
-        http_client=DefaultHttpxClient(trust_env=False, verify=certificates()) if where.local else None,
+        http_client=transport.direct(where, DefaultHttpxClient),
     )
     return Door(provider, patience, where.shown, client)
-
-
-def _key(name: str) -> str:
-    """Read a key from the environment, else from Colab's secrets, else from whoever sits at a terminal."""
-    if found := os.environ.get(name, "").strip():
-        return found
-    if "google.colab" in sys.modules:
-        from google.colab import userdata
-
-        with suppress(userdata.SecretNotFoundError, userdata.NotebookAccessError):
-            return str(userdata.get(name) or "").strip()
-    return getpass(f"{name} (it is not shown and not kept): ").strip() if sys.stdin.isatty() else ""
 
 
 def shutdown_day(door: Door, model: str) -> date | None:
@@ -236,7 +217,7 @@ def _inside(error: BaseException) -> bool:
     while trace and trace.tb_next:
         trace = trace.tb_next
     name = str(trace.tb_frame.f_globals.get("__name__", "")) if trace else ""
-    return name.partition(".")[0] in mishaps.LIBRARIES
+    return name.partition(".")[0] in errors.LIBRARIES
 
 
 def _given_up(door: Door, what: str) -> InputError:

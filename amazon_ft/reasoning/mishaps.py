@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from email.utils import parsedate_to_datetime
 from json import JSONDecodeError
-from typing import Any
 
 from amazon_ft.reasoning.authors import Trouble
 from amazon_ft.reasoning.dialects import FORMATS, LIMITS, Manner
+from amazon_ft.remote.errors import wait, words
 
-SHOWN = 200  # characters of a server's own words
 LATER = {
     408: "timed out",
     409: "the server is busy",
@@ -40,13 +37,6 @@ LACKING = re.compile(
     re.IGNORECASE,
 )
 AWAY = ("ConnectError", "ConnectTimeout")  # of httpx and httpx2, of which openai brings one or the other
-LIBRARIES = ("openai", "httpx", "httpx2", "httpcore", "httpcore2")
-
-
-def foreign(error: BaseException) -> bool:
-    """Tell whether an error comes from the server or the way to it, and not from a mistake in the program."""
-    kinds = (ConnectionError, TimeoutError, JSONDecodeError, UnicodeDecodeError)
-    return isinstance(error, kinds) or type(error).__module__.partition(".")[0] in LIBRARIES
 
 
 def trouble(error: BaseException) -> Trouble:
@@ -81,39 +71,6 @@ def other(manner: Manner, error: BaseException) -> Manner | None:
     left = (name for name in FEATURES if name not in manner.without and re.search(rf"\b{name}\b", named or said))
     found = next(left, None)
     return replace(manner, without=manner.without | {found}) if found else None
-
-
-def wait(headers: Mapping[str, str]) -> float | None:
-    """Read for how many seconds a server wants to be left alone; None where it does not say.
-
-    A time of day is reckoned from the server's own clock, where it shows it: this machine's may be wrong.
-    """
-    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        if re.fullmatch(r"\d+(\.\d+)?", text := headers.get(name, "").strip()):
-            return float(text) / unit
-    try:
-        until = parsedate_to_datetime(headers.get("retry-after", "")).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None
-    try:
-        now = parsedate_to_datetime(headers.get("date", "")).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        now = time.time()
-    return max(0.0, until - now)
-
-
-def words(error: BaseException) -> str:
-    """Give what a server said."""
-    body: Any = getattr(error, "body", None)
-    said = body.get("message") if isinstance(body, Mapping) else body
-    return str(said or error) or type(error).__name__
-
-
-def shown(text: str, secrets: Iterable[str]) -> str:
-    """Make a text short, of one line, and without secrets."""
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = text.replace(secret, "***")
-    return " ".join(text.split())[:SHOWN]
 
 
 def _on_the_way(error: BaseException) -> Trouble:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from amazon_ft.files import InputError
 from amazon_ft.products import Product
 from amazon_ft.prompts import fill
-from amazon_ft.reasoning import addresses, mishaps, replies, wire
+from amazon_ft.reasoning import mishaps, replies, wire
 from amazon_ft.reasoning.authors import Cost, Heard, Trouble, Written
 from amazon_ft.reasoning.dialects import USUAL, Compatible, Dialect, Manner, Native, Options, Request, Said, same
 from amazon_ft.recipes import Reasoning
 from amazon_ft.recipes.values import LANGUAGES
+from amazon_ft.remote import addresses, errors
 from amazon_ft.retrieval.passages import fit
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Server:
             thought = await (self._at_once if self.options.calls == "one" else self._in_two)(values, seed, heard, spent)
         except Trouble as trouble:
             trouble.cost = _summed(spent)
-            trouble.detail = mishaps.shown(trouble.detail, wire.secrets(self.address))
+            trouble.detail = errors.shown(trouble.detail, wire.secrets(self.address, self.found))
             raise
         row = (thought.Question, thought.Complex_CoT, thought.Response)
         return Written(*row, cost=_summed(spent), model=spent[-1].model or self.model)
@@ -123,7 +124,7 @@ class Server:
             except Exception as error:
                 if self._gives_way(error, manner):
                     continue
-                if not mishaps.foreign(error):
+                if not errors.foreign(error):
                     raise
                 raise mishaps.trouble(error) from None
             self._check(said)
@@ -132,7 +133,7 @@ class Server:
     async def _listen(self, request: Request, manner: Manner, said: Said, heard: Heard) -> None:
         speaks, kind = DIALECTS[self.found.kind], self.found.kind
         if self._client is None:
-            self._client = wire.connection(self.address, kind, self.options.timeout)
+            self._client = wire.connection(self.address, kind, self.options.timeout, self.found.key)
         body = speaks.body(request, manner)
         async with aclosing(wire.messages(self._client, kind, speaks.path, body)) as messages:
             async for message in messages:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from amazon_ft.files import InputError
-from amazon_ft.reasoning import mishaps
-from amazon_ft.reasoning.addresses import Address
 from amazon_ft.reasoning.dialects import same
+from amazon_ft.remote import errors, keys, transport
+from amazon_ft.remote.addresses import Address
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -37,6 +34,7 @@ class Found:
     kind: str  # NATIVE or COMPATIBLE
     version: str
     digest: str  # of the model, where the server tells
+    key: str = field(repr=False)  # that it is asked with
 
 
 def find(where: Address, model: str, thinks: bool) -> Found:
@@ -46,16 +44,23 @@ def find(where: Address, model: str, thinks: bool) -> Found:
     """
     version = None if where.says_compatible else look(where, NATIVE, "/api/version").get("version")
     kind = COMPATIBLE if version is None else NATIVE
-    digest = _digest(_entry(where, kind, model))
+    key = NO_KEY if kind == NATIVE else keys.key(KEY) or NO_KEY
+    digest = _digest(_entry(where, kind, model, key))
     if kind == NATIVE and thinks:
         able = look(where, NATIVE, "/api/show", {"model": model}).get("capabilities")
         if isinstance(able, list) and able and "thinking" not in able:
             raise InputError(f"{model} cannot think apart from its answer: use calls 'one', or another model.")
-    return Found(kind, str(version or ""), digest)
+    return Found(kind, str(version or ""), digest, key)
 
 
 def look(
-    where: Address, kind: str, path: str, body: Mapping[str, Any] | None = None, *, known: bool = False
+    where: Address,
+    kind: str,
+    path: str,
+    body: Mapping[str, Any] | None = None,
+    *,
+    known: bool = False,
+    key: str = NO_KEY,
 ) -> Mapping[str, Any]:
     """Get what a server says of itself, or of what the `body` names; nothing where it does not.
 
@@ -64,7 +69,7 @@ def look(
     """
     import openai
 
-    how = _how(where, kind, READ, openai.DefaultHttpxClient)
+    how = _how(where, kind, key, READ, openai.DefaultHttpxClient)
     try:
         with openai.OpenAI(**how) as client:
             got = client.get(path, cast_to=object) if body is None else client.post(path, cast_to=object, body=body)
@@ -75,17 +80,17 @@ def look(
     except ValueError:  # neither JSON nor text
         return {}
     except Exception as error:
-        if not mishaps.foreign(error):
+        if not errors.foreign(error):
             raise
         raise InputError(f"no server answers at {where.shown}: {START}.") from None
     return got if isinstance(got, Mapping) else {}
 
 
-def connection(where: Address, kind: str, timeout: float) -> AsyncOpenAI:
+def connection(where: Address, kind: str, timeout: float, key: str = NO_KEY) -> AsyncOpenAI:
     """Make the client; its connections belong to the event loop that first uses it."""
     import openai
 
-    return openai.AsyncOpenAI(**_how(where, kind, timeout, openai.DefaultAsyncHttpxClient))
+    return openai.AsyncOpenAI(**_how(where, kind, key, timeout, openai.DefaultAsyncHttpxClient))
 
 
 async def messages(client: AsyncOpenAI, kind: str, path: str, body: Mapping[str, Any]) -> AsyncGenerator[object, None]:
@@ -108,38 +113,24 @@ async def messages(client: AsyncOpenAI, kind: str, path: str, body: Mapping[str,
         await stream.close()
 
 
-def secrets(where: Address) -> tuple[str, ...]:
+def secrets(where: Address, found: Found) -> tuple[str, ...]:
     """Give what no text may show."""
-    return (*where.secrets, _key())
+    return (*where.secrets, "" if found.key == NO_KEY else found.key)
 
 
-def _key() -> str:
-    return os.environ.get(KEY, "").strip()
-
-
-def _how(where: Address, kind: str, timeout: float, client: Any) -> dict[str, Any]:
+def _how(where: Address, kind: str, key: str, timeout: float, client: Any) -> dict[str, Any]:
     """Say how to connect; retries are the runner's, and proxies that the surroundings name are for other machines."""
     from openai import Timeout
 
-    native, limits = kind == NATIVE, Timeout(timeout, connect=min(timeout, CONNECT))
-    if not _key().isascii():
-        raise InputError(f"{KEY} has a letter that no key has: set it anew.")
-    how: dict[str, Any] = {
-        "base_url": where.base if native else where.compatible,
+    limits = Timeout(timeout, connect=min(timeout, CONNECT))
+    return {
+        "base_url": where.base if kind == NATIVE else where.compatible,
         "default_query": where.query,
-        "api_key": NO_KEY if native else _key() or NO_KEY,
+        "api_key": key,
         "max_retries": 0,
         "timeout": limits,
+        "http_client": transport.direct(where, client, timeout=limits),
     }
-    if not where.local:
-        return how
-    return how | {"http_client": client(timeout=limits, trust_env=False, verify=certificates())}
-
-
-@cache
-def certificates() -> ssl.SSLContext:
-    """Read this machine's certificates once: for each client anew that takes longer than a look at a server."""
-    return ssl.create_default_context()
 
 
 async def _lines(stream: Any) -> AsyncIterator[object]:
@@ -153,10 +144,10 @@ async def _lines(stream: Any) -> AsyncIterator[object]:
         yield json.loads(rest)
 
 
-def _entry(where: Address, kind: str, model: str) -> Mapping[str, Any]:
+def _entry(where: Address, kind: str, model: str, key: str) -> Mapping[str, Any]:
     """Find a model in the server's list; nothing where it has no list."""
     native = kind == NATIVE
-    got = look(where, kind, "/api/tags" if native else "/models", known=True)
+    got = look(where, kind, "/api/tags" if native else "/models", known=True, key=key)
     models = got.get("models" if native else "data")
     entries = {str(each.get("name") or each.get("id")): each for each in models or () if isinstance(each, Mapping)}
     if found := next((entry for name, entry in entries.items() if same(model, name)), None):
