@@ -12,7 +12,7 @@ test: .venv/dev  ## set up, check style and types, pass the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n auto --durations=25
+	$(BIN)/python -m pytest -n auto --dist worksteal --durations=25
 
 browser: .venv/dev  ## drive page and panel in a Chromium that is there: JupyterLab, Voila, classic Notebook
 	$(BIN)/pip install -q -e '.[browser]'

@@ -167,6 +167,7 @@ def answering(loaded: Loaded) -> None:
 def save(loaded: Loaded, folder: Path) -> None:
     """Save the adapter as safetensors, with its tokenizer and chat template."""
     loaded.model.save_pretrained(folder)
+    (folder / "README.md").unlink(missing_ok=True)  # an empty form of PEFT's: a card is written from what was measured
     loaded.tokenizer.save_pretrained(folder)
 
 

@@ -19,7 +19,7 @@ from huggingface_hub import constants
 from huggingface_hub.utils import _http
 
 from amazon_ft.publishing import hub as publishing
-from amazon_ft.publishing.hub import publish_dataset
+from amazon_ft.publishing.hub import publish_dataset, publish_model
 
 ID = "ana/kettles"
 NAME = f"datasets/{ID}"
@@ -338,12 +338,189 @@ def test_a_file_that_vanishes_is_not_the_hubs_fault(
 
 
 def test_publishes_to_the_hub_that_the_environment_names(folder: Path, tmp_path: Path) -> None:
-    code = (
-        f"from pathlib import Path; from amazon_ft.publishing.hub import publish_dataset;publish_dataset(Path('.'), {ID!r})"
-    )
+    imports = "from pathlib import Path; from amazon_ft.publishing.hub import publish_dataset"
+    code = f"{imports}; publish_dataset(Path('.'), {ID!r})"
     with Hub() as hub:
         environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "HF_HOME": str(tmp_path / "home")}
         done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert hub.repos[NAME].files == _there(folder)
     assert TOKEN not in done.stdout + done.stderr
+
+
+MODEL = "ana/kettles"
+WEIGHTS = bytes(range(256)) * 40
+FORMS = {
+    "adapter": {
+        **{
+            "README.md": CARD.encode(),
+            "recipe.json": b"{}",
+            "adapter_model.safetensors": WEIGHTS,
+            "images/loss.png": b"x",
+        },
+        **{"adapter_config.json": b'{"base_model_name_or_path": "ours/base"}', "tokenizer.json": b"{}"},
+    },
+    "merged": {
+        **{
+            "README.md": CARD.encode(),
+            "config.json": b"{}",
+            "tokenizer_config.json": b"{}",
+            "chat_template.jinja": b"x",
+        },
+        **{f"model-0000{number}-of-00002.safetensors": WEIGHTS + bytes([number]) for number in (1, 2)},
+        "model.safetensors.index.json": b"{}",
+    },
+    "gguf": {
+        "README.md": CARD.encode(),
+        "model-f16.gguf": WEIGHTS,
+        "model-q8_0.gguf": WEIGHTS[1:],
+        "Modelfile": b"FROM x",
+    },
+}
+LEFT_HERE = ("manifest.json", "optimizer.pt", "training_args.bin", ".env", "checkpoint-8/model.safetensors", "x.pkl")
+
+
+@pytest.fixture(params=FORMS)
+def form(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path]:
+    folder = tmp_path / "model"
+    for name, content in (FORMS[request.param] | dict.fromkeys(LEFT_HERE, b"private")).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return request.param, folder
+
+
+def test_publishes_a_form_of_a_model_and_nothing_else(
+    form: tuple[str, Path], used: type[Hub], capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, folder = form
+    with used() as hub:
+        assert publish_model([folder], MODEL, name) == f"{hub.url}/{MODEL}"
+    commits = ["initial commit", f"Publish {len(FORMS[name])} files"]
+    assert hub.repos == {MODEL: Repo(private=True, files=FORMS[name], commits=commits)}
+    shown = capsys.readouterr().out
+    assert f"Not sent: {', '.join(sorted(LEFT_HERE))}" in shown
+
+
+def test_the_card_may_lie_apart_from_the_weights(used: type[Hub], tmp_path: Path) -> None:
+    for name, content in FORMS["adapter"].items():
+        path = tmp_path / ("card" if name in ("README.md", "images/loss.png") else "weights") / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    (tmp_path / "weights" / "README.md").write_text("an older one")
+    with used() as hub:
+        publish_model([tmp_path / "weights", tmp_path / "card"], MODEL, "adapter")
+    assert hub.repos[MODEL].files == FORMS["adapter"]
+
+
+def test_a_dry_run_of_a_model_asks_nobody(form: tuple[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    name, folder = form
+    assert publish_model([folder], MODEL, name, dry_run=True).endswith(MODEL)
+    shown = capsys.readouterr().out
+    assert all(f"  {file}" in shown for file in FORMS[name])
+    assert "10,240 bytes" in shown or name == "merged"
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_refuses_a_model_of_which_something_is_missing(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    with pytest.raises(InputError, match=f"holds no {name} model, for"):
+        publish_model([folder], MODEL, name, dry_run=True)
+    for file, content in FORMS[name].items():
+        if "/" not in file and file != "README.md":
+            (folder / file).write_bytes(content)
+    with pytest.raises(InputError, match=r"has no README\.md: write the model's card first"):
+        publish_model([folder], MODEL, name, dry_run=True)
+    with pytest.raises(InputError, match="there is no form 'onnx' of a model: choose one of adapter, merged, gguf"):
+        publish_model([folder], MODEL, "onnx", dry_run=True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows lets few people make links")
+def test_weights_that_are_a_link_to_elsewhere_are_missing(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for file, content in FORMS["gguf"].items():
+        (folder / file).write_bytes(content)
+    (tmp_path / "elsewhere").write_bytes(WEIGHTS)
+    for file in ("model-f16.gguf", "model-q8_0.gguf"):
+        (folder / file).unlink()
+        (folder / file).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match=r"for \*\.gguf is missing"):
+        publish_model([folder], MODEL, "gguf", dry_run=True)
+
+
+@pytest.mark.parametrize("where", ["/home/ana/base", "~/base", "../base", "C:\\\\base", "./base"])
+@pytest.mark.parametrize(
+    ("form", "file", "key"),
+    [
+        ("adapter", "adapter_config.json", "base_model_name_or_path"),
+        ("adapter", "recipe.json", "base_model"),
+        ("merged", "config.json", "_name_or_path"),
+        ("merged", "tokenizer_config.json", "name_or_path"),
+    ],
+)
+def test_never_tells_where_something_lay_on_this_machine(
+    where: str, form: str, file: str, key: str, tmp_path: Path
+) -> None:
+    for name, content in FORMS[form].items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / file).write_text(f'{{"{key}": "{where}"}}')
+    with pytest.raises(InputError, match="of this machine, where nobody else finds anything"):
+        publish_model([tmp_path], MODEL, form, dry_run=True)
+
+
+@pytest.mark.parametrize("step", ["look", "create", "preupload", "lfs", "put", "join", "commit"])
+@pytest.mark.parametrize("fault", [401, 403, 409, 429, 500, 503, "reset", "middle", "lost"])
+def test_a_model_that_could_not_be_published_is_gone_on_with(
+    step: str, fault: int | str, used: type[Hub], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, content in FORMS["merged"].items():
+        (tmp_path / name).write_bytes(content)
+    with used(faults={step: [fault] * 24}, retry_after=7, echo=True, large=5_000, part=4_000) as hub:
+        with pytest.raises(InputError) as failed:
+            publish_model([tmp_path], MODEL, "merged")
+        assert "\n" not in str(failed.value)
+        assert TOKEN[:9] not in _all_said(failed, capsys)
+        hub._left.clear()
+        publish_model([tmp_path], MODEL, "merged")
+        publish_model([tmp_path], MODEL, "merged")
+    assert hub.repos[MODEL].files == FORMS["merged"]
+    assert len(hub.repos[MODEL].commits) == 2
+    assert TOKEN not in "".join(capsys.readouterr())
+
+
+def test_a_part_that_breaks_off_is_sent_again_alone(used: type[Hub], tmp_path: Path) -> None:
+    for name, content in FORMS["gguf"].items():
+        (tmp_path / name).write_bytes(content)
+    with used(faults={"put": [None, "middle"]}, large=5_000, part=4_000) as hub:
+        publish_model([tmp_path], MODEL, "gguf")
+    whole = sum(len(content) for content in FORMS["gguf"].values() if len(content) > 5_000)
+    assert hub.repos[MODEL].files == FORMS["gguf"]
+    assert whole < hub.received <= whole + 2_000
+    assert sum(step == "put" for step, _ in hub.asked) == 7
+
+
+def test_a_shard_that_has_arrived_is_not_sent_twice(
+    used: type[Hub], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, content in FORMS["merged"].items():
+        (tmp_path / name).write_bytes(content)
+    with used(faults={"commit": [503]}, large=5_000) as hub:
+        with pytest.raises(InputError, match="run this again: what has arrived is not sent twice"):
+            publish_model([tmp_path], MODEL, "merged")
+        received = hub.received
+        publish_model([tmp_path], MODEL, "merged")
+    assert hub.received == received == 2 * (len(WEIGHTS) + 1)
+    assert hub.repos[MODEL].files == FORMS["merged"]
+    assert len(hub.repos[MODEL].commits) == 2
+
+
+def test_what_is_too_large_for_the_hub_can_be_had_smaller(used: type[Hub], tmp_path: Path) -> None:
+    for name, content in FORMS["gguf"].items():
+        (tmp_path / name).write_bytes(content)
+    with (
+        used(faults={"commit": [413]}),
+        pytest.raises(InputError, match=r"too large \(413\): publish a smaller form of it"),
+    ):
+        publish_model([tmp_path], MODEL, "gguf")

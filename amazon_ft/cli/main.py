@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from amazon_ft.cli import hosting, reasoning, road
+from amazon_ft.cli import hosting, publishing, reasoning, road
 from amazon_ft.files import InputError
 
 
@@ -37,4 +37,5 @@ def _parser() -> argparse.ArgumentParser:
     reasoning.add(verbs)
     road.after(verbs)
     hosting.add(verbs)
+    publishing.add(verbs)
     return parser

@@ -13,6 +13,7 @@ from amazon_ft.files import InputError
 from amazon_ft.prompts.records import CONTROL, Example, Message, Row, Template, TextTemplate, render
 
 IGNORED = -100  # the label that carries no loss in PyTorch and TRL
+DATE = "26 Jul 2024"  # Llama 3 writes the day into its prompt, which would differ between training and asking
 WORD = re.compile(r"\S+")
 SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*(?=\s)|\S(?=\s*\n)")
 
@@ -47,8 +48,7 @@ def as_text(row: Row, tokenizer: Tokenizer) -> tuple[str, str]:
     prompt, completion = row["prompt"], row["completion"]
     if isinstance(prompt, str) or isinstance(completion, str):
         return str(prompt), str(completion)
-    # Llama 3's template writes the day into the prompt, which would differ between training and asking.
-    day: dict[str, Any] = {"date_string": "26 Jul 2024"}
+    day: dict[str, Any] = {"date_string": DATE}
     asked = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True, **day)
     whole = tokenizer.apply_chat_template([*prompt, *completion], tokenize=False, **day)
     if not whole.startswith(asked):

@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amazon_ft.files import InputError
+from amazon_ft.publishing.forms import check_whole, checked_name, form_of
+from amazon_ft.publishing.refusals import TOKENS, told
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 DATASET = ("README.md", "data/*.jsonl")
 PREFIX = {"dataset": "datasets/", "model": ""}  # of an address on the Hub, by kind
-TOKENS = "https://huggingface.co/settings/tokens"
-AGAIN = "run this again: what has arrived is not sent twice"
-WORD = r"(?:[A-Za-z0-9_]|[.-](?![.-]))+"
-NAME = re.compile(rf"(?![.-]){WORD}(?<![.-])/(?![.-]){WORD}(?<![.-])(?<!\.git)", re.ASCII)
-LONGEST_NAME = 96
-LONGEST = 200  # characters of what the Hub said that are told
-
-# What to do, by status; no name of a token or its text ever stands here.
-ADVICE = {
-    400: "the Hub refuses what was sent for {repo} (400): mend it, and run this again",
-    401: f"the Hub does not take the token (401): set HF_TOKEN to one that may write, from {TOKENS}, or log in with it "
-    "by `hf auth login`",
-    403: "the token may not write to {repo} (403): take one that may write for {owner}, or name another owner",
-    404: "there is no {repo}, or the token may not see it (404): check the name, and that {owner} is you or an "
-    "organisation of yours",
-    409: "{repo} is being changed by somebody else, or is there but hidden from the token (409): wait a minute and "
-    "run this again, or take another name",
-    413: "the Hub finds the files for {repo} too large (413): publish fewer rows",
-    429: f"the Hub asks to wait before more is sent to {{repo}} (429): wait {{wait}}, then {AGAIN}",
-}
-ADVICE |= {408: ADVICE[429].replace("429", "408"), 412: ADVICE[409].replace("409", "412")}
 
 
 @dataclass(frozen=True)
@@ -66,7 +45,25 @@ def publish_dataset(folder: Path, repo_id: str, *, private: bool = True, dry_run
     files, others = _chosen(folder, DATASET)
     if "README.md" not in files or len(files) < 2:
         raise InputError(f"{folder} holds no data set with its card: write one there with card.write_dataset.")
-    return publish(Parcel("dataset", _checked(repo_id), files, private), others, dry_run=dry_run)
+    return publish(Parcel("dataset", checked_name(repo_id), files, private), others, dry_run=dry_run)
+
+
+def publish_model(
+    folders: Sequence[Path], repo_id: str, form: str, *, private: bool = True, dry_run: bool = False
+) -> str:
+    """Publish one form of a model as `owner/name`, as publish_dataset does; return its address.
+
+    Of what lies in its folders, such as that of the weights and that of the card, only the files of the form are sent:
+    never a pickle, a checkpoint, or a manifest with this machine's paths. Where two have a file of one name, the later
+    folder's is taken. A large file that has arrived is not sent again by a second call; one that broke off is.
+    """
+    known = form_of(form)
+    files, others = dict[str, Path](), list[str]()
+    for folder in folders:
+        chosen, rest = _chosen(folder, known.patterns)
+        files, others = files | chosen, others + rest
+    check_whole(known, files, folders[0])
+    return publish(Parcel("model", checked_name(repo_id), files, private), others, dry_run=dry_run)
 
 
 def publish(parcel: Parcel, others: list[str], *, dry_run: bool = False) -> str:
@@ -79,7 +76,7 @@ def publish(parcel: Parcel, others: list[str], *, dry_run: bool = False) -> str:
         print("Nothing was sent: this was a dry run.")
         return parcel.address
     token = _token()
-    with _told(parcel, token):
+    with told(parcel.kind, parcel.repo_id, token):
         return _send(parcel, token)
 
 
@@ -91,15 +88,6 @@ def _chosen(folder: Path, patterns: tuple[str, ...]) -> tuple[dict[str, Path], l
     # A link to a file elsewhere could publish anything.
     files = {name: path for name, path in found.items() if path in wanted and inside in path.resolve().parents}
     return files, sorted(set(found) - set(files))
-
-
-def _checked(repo_id: str) -> str:
-    if len(repo_id) > LONGEST_NAME or not NAME.fullmatch(repo_id):
-        raise InputError(
-            f"{repo_id!r} is no name on the Hub: give owner/name, of letters, digits, '-', '_' and '.', as in "
-            "ana/kettle-reasoning."
-        )
-    return repo_id
 
 
 def _listing(parcel: Parcel, others: list[str]) -> str:
@@ -168,54 +156,3 @@ def _room(api: HfApi, parcel: Parcel) -> str | None:
     if left:
         print(f"There already, and left as they are: {', '.join(sorted(left))}")
     return info.sha
-
-
-@contextmanager
-def _told(parcel: Parcel, token: str) -> Iterator[None]:
-    """Turn what may fail between here and the Hub into one sentence without the token."""
-    import httpx  # huggingface_hub lets its errors through
-
-    try:
-        yield
-    except InputError:
-        raise
-    except (httpx.HTTPError, OSError, RuntimeError, ValueError) as error:
-        if isinstance(error, OSError) and error.filename:
-            raise  # a file of ours cannot be read
-        # The first error's text may hold the request, and with it the token.
-        raise InputError(_sentence(error, parcel, token)) from None
-
-
-def _sentence(error: BaseException, parcel: Parcel, token: str) -> str:
-    from huggingface_hub import constants
-    from huggingface_hub.errors import OfflineModeIsEnabled
-
-    while isinstance(error, RuntimeError) and error.__cause__:
-        error = error.__cause__  # a large file's
-    response = getattr(error, "response", None)
-    if response is not None:
-        return _answered(response, _short(getattr(error, "server_message", None) or "", token), parcel)
-    if isinstance(error, OfflineModeIsEnabled):
-        return "HF_HUB_OFFLINE is set, so nothing can be published: unset it, and run this again."
-    if isinstance(error, json.JSONDecodeError):
-        return f"what answers at {constants.ENDPOINT} is not the Hub: check the network and HF_ENDPOINT, then {AGAIN}."
-    if isinstance(error, ValueError):
-        return f"the Hub does not take {parcel.repo_id} ({_short(str(error), token)}): mend it, and run this again."
-    fault = f"cannot be reached or broke off ({type(error).__name__})"
-    return f"{constants.ENDPOINT} {fault}: check the network, then {AGAIN}."
-
-
-def _answered(response: object, message: str, parcel: Parcel) -> str:
-    """Say what a refusal means and what to do."""
-    status = int(getattr(response, "status_code", 0))
-    asked = str(getattr(response, "headers", {}).get("Retry-After", ""))
-    wait = f"{asked} seconds" if asked.isdigit() else "some minutes"
-    unknown = f"the Hub fails with {{repo}} ({status}): wait some minutes, then {AGAIN}"
-    said = f" (the Hub says: {message})" if message else ""
-    owner = parcel.repo_id.split("/")[0]
-    return ADVICE.get(status, unknown).format(repo=parcel.repo_id, owner=owner, wait=wait) + f"{said}."
-
-
-def _short(text: str, token: str) -> str:
-    line = " ".join(text.replace(token, "(the token)").split()).rstrip(".")  # before a cut leaves a part of it
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"

@@ -191,6 +191,15 @@ class Run:
         """Name the folder of one form of the model, ready to be published: adapter, merged or gguf."""
         return self.published / kind
 
+    def card(self, kind: str) -> Path:
+        """Name the folder of the card of one form, with its pictures."""
+        return self.published / "cards" / kind
+
+    @property
+    def published_rows(self) -> Path:
+        """Name the folder of the prompts as a data set with its card."""
+        return self.published / "rows"
+
     @property
     def parity(self) -> Path:
         """Name what each published form answered beside the trained model."""

@@ -9,6 +9,8 @@ from amazon_ft.runs import Run
 from amazon_ft.sources.reading import BUNDLED
 from amazon_ft.steps.asking import Desk
 from amazon_ft.steps.comparing import QUESTIONS, compare
+from amazon_ft.steps.forms import USUAL as USUAL_KINDS
+from amazon_ft.steps.forms import ask_ollama, gguf, gguf_with_unsloth, merge, pack_adapter, try_gguf, write_modelfile
 from amazon_ft.steps.hosting import (
     Hosting,
     hosted_cancel,
@@ -22,6 +24,8 @@ from amazon_ft.steps.hosting import (
     provider,
 )
 from amazon_ft.steps.preparing import clean, examples, format_rows, rows
+from amazon_ft.steps.proving import check_answers
+from amazon_ft.steps.publishing import publish, write_card
 from amazon_ft.steps.reasoning import Drafts, Wanted, drafts, reasoning_data, try_teacher, write_reasoning
 from amazon_ft.steps.reporting import export
 from amazon_ft.steps.training import AS_USUAL, Options, train

@@ -1,0 +1,97 @@
+"""The proof before anything is published: every form asked the same, and its answers beside the trained model's."""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain, islice, zip_longest
+from typing import TYPE_CHECKING
+
+from amazon_ft import prompts
+from amazon_ft.files import InputError, write_json
+from amazon_ft.prompts import Example
+from amazon_ft.publishing import dressing, parity, readers
+from amazon_ft.publishing.parity import Parity, Trained
+from amazon_ft.recipes import Recipe
+from amazon_ft.runs import Run, say
+from amazon_ft.steps.asking import Desk
+from amazon_ft.steps.forms import ADAPTER, MERGED, gguf_files
+from amazon_ft.steps.preparing import rows
+
+if TYPE_CHECKING:
+    from amazon_ft.generation import Manner
+
+QUESTIONS = 20
+TOKENS = 128  # of an answer: what differs differs early, and thoughts are long
+
+
+def check_answers(run: Run, recipe: Recipe, questions: int = QUESTIONS, ollama: str = "") -> Parity:
+    """Ask the trained model and every form that is there the same questions, greedily, and keep how they compare.
+
+    Half the questions are about products that were trained on. `ollama` names a model that Ollama has made of the
+    GGUF. Raises InputError if no form is there yet.
+    """
+    there = _readers(run, recipe, ollama)
+    if all(isinstance(reader, str) for reader in there.values()):
+        raise InputError(f"{run.published} holds no form of the model yet: do `pack_adapter`, `merge` or `gguf` first.")
+    found = parity.compare(_trained(run, recipe, questions), there)
+    write_json(run.parity, found.as_dict())
+    equal = min(reading.equal for reading in found.readings)
+    say("parity", True, f"{len(found.readings)} readers, at least {equal} of {questions} answers equal, in {run.parity}")
+    return found
+
+
+def proven(run: Run) -> Parity | None:
+    """Read how the forms compared; None before they did."""
+    return parity.read(json.loads(run.parity.read_text(encoding="utf-8"))) if run.parity.exists() else None
+
+
+def said(example: Example, recipe: Recipe) -> str:
+    """Give what a user would say for a row of the recipe: the question, and after a blank line what is to be read."""
+    asked = recipe.asked[0]
+    question = example.input if "{title}" in asked.input else example.instruction
+    return f"{question}\n\n{example.context}" if example.context else question
+
+
+def _trained(run: Run, recipe: Recipe, questions: int) -> Trained:
+    """Ask the trained model, one question at a time, as the readers do: a batch would round otherwise."""
+    texts = list(islice(_texts(run, recipe), questions))
+    desk = Desk(run, recipe)
+    some = [prompts.free_question(text, recipe.asked) for text in texts]
+    ids = [prompts.prompt_ids(one, recipe.template, desk.loaded.tokenizer) for one in some]
+    tokens, manner = _greedy(recipe)
+    answers = [desk.speaker.answers(recipe, {"tuned": [one]}, manner)["tuned"][0].text for one in some]
+    del desk  # two models may not fit
+    gc.collect()
+    return Trained(texts, ids, answers, tokens)
+
+
+def _greedy(recipe: Recipe) -> tuple[int, Manner]:
+    from amazon_ft.generation import Manner
+
+    tokens = min(TOKENS, recipe.generation.max_new_tokens)
+    return tokens, Manner(replace(recipe.generation, temperature=0.0, max_new_tokens=tokens))
+
+
+def _texts(run: Run, recipe: Recipe) -> Iterator[str]:
+    """Give questions about products that were trained on and others in turn, each once.
+
+    What training would have broken with a space, since it could pass for a control token, stands in no template.
+    """
+    pairs = zip_longest(*(rows(run, split) for split in ("train", "test")))
+    texts = dict.fromkeys(said(row, recipe) for row in chain.from_iterable(pairs) if row)
+    return (text for text in texts if prompts.neutral(text) == text)
+
+
+def _readers(run: Run, recipe: Recipe, ollama: str) -> dict[str, parity.Reader | str]:
+    merged = run.publication(MERGED)
+    found: dict[str, parity.Reader | str] = {
+        form: readers.folder(run.publication(form), form) for form in (ADAPTER, MERGED)
+    }
+    for path in gguf_files(run):
+        expected = dressing.gguf_template(merged, recipe)
+        found[f"{path.name} by Transformers"] = readers.gguf(path, merged, expected)
+        found[f"{path.name} by llama.cpp"] = readers.by_llama_cpp(path)
+    return found | ({f"Ollama, {ollama}": readers.by_ollama(ollama)} if ollama else {})

@@ -1,0 +1,47 @@
+"""The end of the road: a card from what was measured, and what the list shows sent to the Hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from amazon_ft.files import InputError
+from amazon_ft.publishing import card, facts, hub, parity, pictures, rows
+from amazon_ft.recipes import Recipe
+from amazon_ft.runs import Run
+from amazon_ft.steps.forms import ADAPTER, pack_adapter
+from amazon_ft.steps.proving import proven
+
+ROWS = "rows"  # the prompts, which are no form of the model
+PLACEHOLDER = "your-name/your-model"
+
+
+def write_card(run: Run, recipe: Recipe, form: str, repo_id: str = PLACEHOLDER, *, quote: bool = False) -> Path:
+    """Write the card of one form, adapter, merged or gguf, with its pictures, and return its path.
+
+    `quote` lets it show texts of a real catalogue's products. Raises InputError for a step that is not done.
+    """
+    about = facts.facts(run, recipe, form, repo_id, quote=quote)
+    folder = run.card(form)
+    return card.write_card(folder, {**about, "pictures": pictures.draw(run, folder)})
+
+
+def publish(
+    run: Run, recipe: Recipe, form: str, repo_id: str, *, private: bool = True, dry_run: bool = False
+) -> str:
+    """Publish one form with its card, or the prompts as a data set, as `owner/name` on the Hub; return its address.
+
+    The list of what is sent is printed first; `dry_run` stops there. Raises InputError if nothing has proven that the
+    form reads as the trained model, or if it cannot be sent; a second call goes on.
+    """
+    if form == ROWS:
+        folder = rows.write_rows(run.published_rows, run, recipe, repo_id)
+        return hub.publish_dataset(folder, repo_id, private=private, dry_run=dry_run)
+    if form == ADAPTER:
+        pack_adapter(run, recipe)
+    found = proven(run)
+    if found is None:
+        raise InputError(f"{run.parity} is missing: do `amazon-ft publish check --run {run.folder}` first.")
+    parity.check_published(found, form)
+    written = write_card(run, recipe, form, repo_id)
+    folders = [run.publication(form), written.parent]
+    return hub.publish_model(folders, repo_id, form, private=private, dry_run=dry_run)
