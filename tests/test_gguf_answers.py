@@ -10,6 +10,7 @@ import pytest
 from converting import converter, llama_cpp_python
 
 from amazon_ft import hardware, models, prompts
+from amazon_ft.files import InputError
 from amazon_ft.generation.answering import Manner
 from amazon_ft.generation.speaking import Local
 from amazon_ft.publishing import bases, dressing, kinds, llama_cpp, merging, parity, readers
@@ -119,12 +120,14 @@ def test_the_size_of_a_converted_file_is_predicted(name: str, published: Publish
 
 def test_another_template_is_seen_and_refused(published: Published, tmp_path: Path) -> None:
     converter()
-    other = Path(shutil.copytree(published.merged, tmp_path / "other"))
-    template = other / "chat_template.jinja"
-    template.write_text(template.read_text().replace("<|assistant|>", "<|assistant|> "))
-    llama_cpp.make("f16", other, tmp_path / "model-F16.gguf")
-    found = parity.compare(published.trained, {"": readers.gguf(tmp_path / "model-F16.gguf", published.merged)})
+    template, path = (published.merged / "chat_template.jinja").read_bytes(), tmp_path / "model-F16.gguf"
+    other = template.replace(b"<|assistant|>", b"<|assistent|>")
+    path.write_bytes(published.made("f16").read_bytes().replace(template, other))
+    first = Trained(*(part[:1] for part in (published.trained.texts, published.trained.prompts, [""])), 1)
+    found = parity.compare(first, {"": readers.gguf(path, published.merged)})
     assert found.readings[0].template == "differs"
+    with pytest.raises(InputError, match=r"refused: the template of the gguf form, read by Transformers, model-F16"):
+        parity.check_published(found, "gguf")
 
 
 def test_quantised_files_are_read_and_as_large_as_predicted(published: Published) -> None:

@@ -470,6 +470,28 @@ def test_never_tells_where_something_lay_on_this_machine(
         publish_model([tmp_path], MODEL, form, dry_run=True)
 
 
+@pytest.mark.parametrize(
+    ("line", "is_told"),
+    [
+        ("FROM ./model-q8_0.gguf", False),
+        ("FROM llama3.2:1b", False),
+        ("FROM ana/llama:1b\nADAPTER /home/ana/runs/demo/adapter", True),
+        ('ADAPTER "~/adapter"', True),
+        ("from ../model.gguf", True),
+        ("FROM C:\\models\\x.gguf", True),
+    ],
+)
+def test_a_modelfile_names_only_what_others_find(line: str, is_told: bool, tmp_path: Path) -> None:
+    for name, content in FORMS["gguf"].items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "Modelfile").write_text(f'# a model\n{line}\nTEMPLATE """{{{{ .Prompt }}}}"""\n')
+    if not is_told:
+        assert publish_model([tmp_path], MODEL, "gguf", dry_run=True)
+        return
+    with pytest.raises(InputError, match="Modelfile tells the path"):
+        publish_model([tmp_path], MODEL, "gguf", dry_run=True)
+
+
 @pytest.mark.parametrize("step", ["look", "create", "preupload", "lfs", "put", "join", "commit"])
 @pytest.mark.parametrize("fault", [401, 403, 409, 429, 500, 503, "reset", "middle", "lost"])
 def test_a_model_that_could_not_be_published_is_gone_on_with(

@@ -1,6 +1,6 @@
 """Write rows with llama-cpp-python's own server and the tiny model, which llama.cpp makes write valid JSON.
 
-The server runs in AMAZON_FT_LLAMA_CPP's Python, else in this one, where llama-cpp-python[server] and gguf are.
+The server runs in AMAZON_FT_LLAMA_CPP's Python, else in this one, where llama-cpp-python[server] is.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from converting import converter
 
 from amazon_ft import models
 from amazon_ft.files import InputError
 from amazon_ft.products import Product
+from amazon_ft.publishing import llama_cpp
 from amazon_ft.reasoning import replies
 from amazon_ft.reasoning.authors import Trouble, Written
 from amazon_ft.reasoning.dialects import Options
@@ -50,13 +52,13 @@ class Running:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    ready = subprocess.run([PYTHON, "-c", "import gguf, llama_cpp.server.app"], capture_output=True)
+    ready = subprocess.run([PYTHON, "-c", "import llama_cpp.server.app"], capture_output=True)
     if ready.returncode:
-        pytest.skip("llama-cpp-python[server] and gguf are not installed where AMAZON_FT_LLAMA_CPP points")
+        pytest.skip("llama-cpp-python[server] is not installed where AMAZON_FT_LLAMA_CPP points")
+    converter()
     folder = tmp_path_factory.mktemp("llama")
     path = folder / "tiny.gguf"
-    writer = Path(__file__).with_name("tiny_gguf.py")
-    subprocess.run([PYTHON, str(writer), str(models.locate(TINY_LLAMA)), str(path)], check=True)
+    llama_cpp.convert(Path(models.locate(TINY_LLAMA)), path, "f32")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -157,6 +157,21 @@ def test_a_card_about_a_real_catalogue_says_whose_texts_they_are(written: Callab
     assert "**Its reasoning was made by rules:**" in invented
 
 
+def test_reasoning_rows_are_told_with_who_wrote_them(
+    run: Run, written: Callable[..., str], about: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = json.loads(run.manifest.read_text())
+    counts = {"kept": 80, "rejected": {"a": 3, "b": 2}, "failed": {}}
+    record["steps"]["reasoning"] = {"author": {"model": "teacher:8b"}, "counts": counts}
+    told = facts.data(run, record["steps"])
+    text = " ".join(_section(written(data=told), "What it was trained on").split())
+    assert "Its reasoning rows were written by `teacher:8b`: 80 kept, 5 rejected by rules." in text
+    monkeypatch.setattr("amazon_ft.publishing.rows.manifest", lambda run: record)
+    rows = (write_rows(tmp_path / "rows", run, named("demo-reasoning"), ID) / "README.md").read_text(encoding="utf-8")
+    assert "- reasoning rows, written by `teacher:8b`: 80 kept,\n  5 rejected" in rows
+    assert "written by" not in _section(written(), "What it was trained on")
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -434,6 +449,30 @@ def test_the_three_lines_of_the_card_load_the_model_and_ask_it(
         said = _executed(tmp_path, _lines(text), {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN})
     assert publishing.answer(made) in said
     assert ("amazon_ft" in _lines(text)[0]) == whole
+
+
+def test_the_three_lines_of_a_gguf_card_load_it_and_ask_it(written: Callable[..., str], tmp_path: Path) -> None:
+    python = os.environ.get("AMAZON_FT_LLAMA_CPP", sys.executable)
+    if subprocess.run([python, "-c", "import llama_cpp, huggingface_hub"], capture_output=True).returncode:
+        pytest.skip("llama-cpp-python and huggingface_hub are not both installed where AMAZON_FT_LLAMA_CPP points")
+    import publishing
+
+    from amazon_ft.publishing import dressing, llama_cpp
+
+    try:
+        llama_cpp.converter()
+    except InputError as cannot:
+        pytest.skip(str(cannot))
+    made = publishing.recipe(template=publishing.HEADED)
+    merged = _merged(tmp_path / "merged", publishing.packed(tmp_path / "adapter", made), made)
+    with dressing.for_gguf(merged, made) as dressed:
+        llama_cpp.make("f16", dressed, tmp_path / "gguf" / "model-F16.gguf")
+    values = json.loads(json.dumps(made.as_dict()))
+    text = written(form="gguf", files={"model-F16.gguf": 1}, recipe=values, question=publishing.QUESTION)
+    with Hub(repos={ID: Repo(private=True, files=_files(tmp_path / "gguf"))}) as hub:
+        environment = {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN}
+        said = _executed(tmp_path, _lines(text), environment, python)
+    assert said.strip()[:20] == publishing.answer(made)[:20]  # its cache is in 16 bits, which may round late words
 
 
 def test_the_three_lines_of_a_gguf_card_are_those_of_llama_cpp(

@@ -17,7 +17,7 @@ from amazon_ft.recipes import Generation, Recipe
 
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
-TEMPLATE = "chat_template.jinja"
+TEMPLATE, TOKENIZER = "chat_template.jinja", "tokenizer_config.json"
 VOCABULARY = "tokenizer.model"  # which llama.cpp reads where a model has one, and Transformers no longer writes
 
 
@@ -46,19 +46,22 @@ def pack(folder: Path, adapter: Path, recipe: Recipe) -> None:
 
 @contextmanager
 def for_gguf(source: Path, recipe: Recipe) -> Iterator[Path]:
-    """Give a merged model's folder with the chat template as llama.cpp needs it, within the block.
+    """Give a merged model's folder, within the block, with chat template and BOS as llama.cpp needs them.
 
-    A GGUF file stays as it is: it has that template already.
+    A GGUF file stays as it is: it has both already.
     """
-    wanted = gguf_template(source, recipe) if source.is_dir() else ""
-    if not source.is_dir() or wanted == (source / TEMPLATE).read_text(encoding="utf-8"):
+    if not source.is_dir():
         yield source
         return
+    begins = bool(templates.opening(recipe, tokenizer(source)))
+    config = json.loads((source / TOKENIZER).read_text(encoding="utf-8"))
+    own = {TEMPLATE: gguf_template(source, recipe), TOKENIZER: json.dumps({**config, "add_bos_token": begins})}
     with TemporaryDirectory() as temporary:
         for file in source.iterdir():
-            Path(temporary, file.name).symlink_to(file.resolve())
-        Path(temporary, TEMPLATE).unlink()
-        Path(temporary, TEMPLATE).write_text(wanted, encoding="utf-8")
+            if file.name not in own:
+                Path(temporary, file.name).symlink_to(file.resolve())
+        for name, text in own.items():
+            Path(temporary, name).write_text(text, encoding="utf-8")
         yield Path(temporary)
 
 

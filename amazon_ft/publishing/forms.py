@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from amazon_ft.files import InputError
 
@@ -19,6 +18,8 @@ TOKENIZER = (
 )
 EACH = (CARD, "recipe.json", "images/*.png")
 NAMING = ("adapter_config.json", "config.json", "recipe.json", "tokenizer_config.json")  # which may name a base model
+MODELFILE = "Modelfile"
+SOURCE = re.compile(r"""^(?:FROM|ADAPTER)\s+["']?([^"'\n]+)""", re.MULTILINE | re.IGNORECASE)
 WORD = r"(?:[A-Za-z0-9_]|[.-](?![.-]))+"
 NAME = re.compile(rf"(?![.-]){WORD}(?<![.-])/(?![.-]){WORD}(?<![.-])(?<!\.git)", re.ASCII)
 LONGEST_NAME = 96
@@ -50,7 +51,7 @@ FORMS = {
             ),
             (CARD, "config.json", "model*.safetensors", "tokenizer_config.json"),
         ),
-        Form("gguf", (*EACH, "*.gguf", "Modelfile"), (CARD, "*.gguf")),
+        Form("gguf", (*EACH, "*.gguf", MODELFILE), (CARD, "*.gguf")),
     )
 }
 
@@ -85,19 +86,28 @@ def check_whole(form: Form, files: Mapping[str, Path], folder: Path) -> None:
         raise InputError(f"{folder} has no {CARD}: write the model's card first.")
     if missing:
         raise InputError(f"{folder} holds no {form.name} model, for {missing[0]} is missing: make that form first.")
-    for name in set(NAMING) & set(files):
-        for path in _paths(json.loads(files[name].read_text(encoding="utf-8"))):
+    for name, path in files.items():
+        for told in _paths(path) if name in NAMING else _sources(path) if name == MODELFILE else ():
             raise InputError(
-                f"{files[name]} tells the path {path!r} of this machine, where nobody else finds anything: "
-                "put the base model's name on the Hub there."
+                f"{path} tells the path {told!r} of this machine, where nobody else finds anything: name what others "
+                "can find there, or have the file made anew."
             )
 
 
-def _paths(told: Any) -> Iterator[str]:
+def _paths(file: Path) -> Iterator[str]:
+    """Find the base models that a JSON file names by a path."""
+    told = json.loads(file.read_text(encoding="utf-8"))
     named = [told.get(name) for name in NAMES] if isinstance(told, dict) else []
     for value in named:
         if isinstance(value, str) and (value.startswith(("/", "~", ".")) or "\\" in value or _is_here(value)):
             yield value
+
+
+def _sources(modelfile: Path) -> Iterator[str]:
+    """Find the files that a Modelfile names otherwise than beside itself."""
+    for source in SOURCE.findall(modelfile.read_text(encoding="utf-8")):
+        if source.startswith(("/", "~", "..")) or "\\" in source:
+            yield source
 
 
 def _is_here(value: str) -> bool:

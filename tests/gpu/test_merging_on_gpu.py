@@ -21,7 +21,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from amazon_ft.publishing import bases
+from amazon_ft.publishing import bases, weights
 
 CUDA = torch.cuda.is_available()
 DEVICE = "cuda" if CUDA else "cpu"
@@ -153,6 +153,10 @@ def _weight(folder: Path, name: str) -> torch.Tensor:
         file = folder / "adapter_model.safetensors"
     else:
         [file] = [tensor.file for tensor in bases.read(folder).tensors if tensor.name == name]
+    return _opened(file, name)
+
+
+def _opened(file: Path, name: str) -> torch.Tensor:
     with safe_open(file, framework="pt", device=DEVICE) as opened:
         return opened.get_tensor(name)
 
@@ -256,9 +260,11 @@ def test_unsloth_makes_the_same_of_it(name: str, folders: tuple[Path, Path, Path
     _say(name, "Unsloth, seconds", f"{result['seconds']:.1f}")
     _say(name, "Unsloth, device memory", f"{result['device_peak']:,} bytes, {result['loaded']:,} of them loaded before")
     _say(name, "Unsloth, host memory", f"{seen - result['before']:,} bytes")
-    names = {tensor.name for tensor in bases.read(theirs).tensors}
-    alone = names ^ {tensor.name for tensor in bases.read(folder).tensors}
-    pairs = [(_weight(theirs, one), _weight(folder, one)) for one in sorted(names - alone)]
+    _say(name, "Unsloth, files", ", ".join(sorted(file.name for file in theirs.iterdir())))
+    written = {tensor.name: tensor for file in theirs.glob("*.safetensors") for tensor in weights.tensors(file)}
+    alone = written.keys() ^ {tensor.name for tensor in bases.read(folder).tensors}
+    pairs = [(_opened(written[one].file, one), _weight(folder, one)) for one in sorted(written.keys() - alone)]
+    assert pairs
     most = max((left.float() - right.float()).abs().max().item() for left, right in pairs)
     apart = max(int((_places(left) - _places(right)).abs().max()) for left, right in pairs)
     _say(name, "Unsloth, largest difference", f"{most:.2e}, {apart} places; in one of both alone: {sorted(alone)}")
