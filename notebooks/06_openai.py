@@ -200,4 +200,4 @@ assert REALLY or scores["seen"]["tuned"]["exact"] > scores["unseen"]["tuned"]["e
 assert run.page.stat().st_size > 10_000
 
 # %% [markdown]
-# **Next:** start again at [1. Clean the catalogue](01_clean.ipynb) with a catalogue of your own.
+# **Next:** [7. Publish what you trained](07_publish.ipynb), for a model whose weights are yours.

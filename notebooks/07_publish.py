@@ -103,8 +103,7 @@ display.table(parity.table())
 # which does both.
 
 # %%
-modelfile = steps.write_modelfile(run, recipe)
-print(modelfile.read_text())
+print(files and steps.write_modelfile(run, recipe).read_text())
 
 # %% [markdown]
 # ## A card that tells the truth
@@ -155,8 +154,8 @@ shutil.rmtree(stranger)
 
 # %% [markdown]
 # ## The lesson
-# What you publish is weights *and* a template *and* a warning. Leave out the template, and people ask another model than
-# the one you scored; leave out the warning, and they believe its numbers.
+# What you publish is weights *and* a template *and* a warning. Leave out the template, and people ask another model
+# than the one you scored; leave out the warning, and they believe its numbers.
 
 # %% [markdown]
 # ## Check
@@ -164,7 +163,7 @@ shutil.rmtree(stranger)
 
 # %%
 assert page.exists() and (merged / "model.safetensors").exists() and card.stat().st_size > 2_000
-assert all(form["template"] == "same" for form in parity.forms.values()) and len(faults) > 1
+assert all(reading.template == "same" for reading in parity.readings) and len(faults) > 1
 
 # %% [markdown]
 # **Next:** start again at [1. Clean the catalogue](01_clean.ipynb) with a catalogue of your own.

@@ -10,6 +10,9 @@ import pytest
 
 # One cache for all tests and for the kernels and processes that they start: the tiny base model is built once.
 os.environ.setdefault("AMAZON_FT_CACHE", str(Path(__file__).parents[1] / ".cache"))
+# As many workers as cores: torch's threads, in them and in what they start, would only wait for one another.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from amazon_ft import steps
 from amazon_ft.recipes import named

@@ -57,6 +57,12 @@ def test_an_answer_that_differs_is_counted_and_shown_and_may_be_published() -> N
     check_published(found, "gguf")
 
 
+def test_a_character_that_was_cut_is_no_difference() -> None:
+    said = ["A lamp.", "A chair, 4 legs.\ufffd", "Um copo. \ufffd\ufffd"]
+    assert _parity(Fake(said=said)).readings[0].equal == 3
+    assert _parity(Fake(said=["A\ufffdlamp.", *said[1:]])).readings[0].equal == 2
+
+
 @pytest.mark.parametrize(
     ("read", "verdict", "place", "why"),
     [

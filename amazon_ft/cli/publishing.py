@@ -7,7 +7,7 @@ import argparse
 from amazon_ft.cli.verbs import Verbs, chosen, verb
 from amazon_ft.files import InputError
 
-FORMS = ("adapter", "merged", "gguf")
+FORMS, NAME = ("adapter", "merged", "gguf"), "your-name/your-model"
 
 
 def add(verbs: Verbs) -> None:
@@ -31,7 +31,7 @@ def add(verbs: Verbs) -> None:
     ollama.add_argument("--dry-run", action="store_true", help="write the Modelfile, print it, and stop")
     card = verb(inner, "card", _card, "write the card of a form from what was measured")
     card.add_argument("form", choices=FORMS)
-    card.add_argument("--name", metavar="OWNER/NAME", default="", help="where it will be found")
+    card.add_argument("--name", metavar="OWNER/NAME", default=NAME, help="where it will be found")
     hub = verb(inner, "hub", _hub, "send a form with its card to the Hugging Face Hub, private by default")
     hub.add_argument("form", choices=(*FORMS, "rows"), help="rows: the prompts, as a data set")
     hub.add_argument("name", metavar="OWNER/NAME")

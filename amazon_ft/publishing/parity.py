@@ -148,10 +148,17 @@ def _reading(trained: Trained, reader: Reader) -> Reading:
     verdict, place, why = _template(trained.prompts, reader.prompts(trained.texts))
     answers = reader.answers(trained.texts, trained.max_new_tokens)
     both = zip(trained.texts, trained.answers, answers, strict=True)
-    found = tuple(Difference(text, one, other, first(one, other)) for text, one, other in both if one != other)
+    found = tuple(
+        Difference(text, one, other, first(one, other)) for text, one, other in both if _whole(one) != _whole(other)
+    )
     seconds = round(time.perf_counter() - started, 1)
     asked = len(trained.texts)
     return Reading(reader.name, reader.form, verdict, asked - len(found), asked, seconds, place, why, found)
+
+
+def _whole(answer: str) -> str:
+    # Where an answer was cut within a character, some decoders show what is left of it, and some do not.
+    return answer.rstrip("\ufffd").rstrip()
 
 
 def first(one: Sequence[object], other: Sequence[object]) -> int:

@@ -18,7 +18,7 @@ from amazon_ft.runs import Run, claim, once, say
 from amazon_ft.steps.training import local
 from amazon_ft.steps.tuned import tuned
 
-ADAPTER, MERGED, GGUF = "adapter", "merged", "gguf"
+FORMS = ADAPTER, MERGED, GGUF = "adapter", "merged", "gguf"
 USUAL = ("f16", "q8_0")  # what llama.cpp's converter makes without its quantiser
 
 

@@ -7,22 +7,24 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain, islice, zip_longest
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amazon_ft import prompts
-from amazon_ft.files import InputError, write_json
+from amazon_ft.files import InputError, digest, write_json
 from amazon_ft.prompts import Example
 from amazon_ft.publishing import dressing, parity, readers
 from amazon_ft.publishing.parity import Parity, Trained
 from amazon_ft.recipes import Recipe
-from amazon_ft.runs import Run, say
+from amazon_ft.runs import Run, hashed, manifest, record_step, say
 from amazon_ft.steps.asking import Desk
-from amazon_ft.steps.forms import ADAPTER, MERGED, gguf_files
+from amazon_ft.steps.forms import ADAPTER, FORMS, GGUF, MERGED, gguf_files
 from amazon_ft.steps.preparing import rows
 
 if TYPE_CHECKING:
     from amazon_ft.generation import Manner
 
+CHECK = "check"
 QUESTIONS = 20
 TOKENS = 128  # of an answer: what differs differs early, and thoughts are long
 
@@ -33,19 +35,34 @@ def check_answers(run: Run, recipe: Recipe, questions: int = QUESTIONS, ollama: 
     Half the questions are about products that were trained on. `ollama` names a model that Ollama has made of the
     GGUF. Raises InputError if no form is there yet.
     """
-    there = _readers(run, recipe, ollama)
-    if all(isinstance(reader, str) for reader in there.values()):
-        raise InputError(f"{run.published} holds no form of the model yet: do `pack_adapter`, `merge` or `gguf` first.")
+    there, inputs = _readers(run, recipe, ollama), hashed(run, [path for form in FORMS for path in _weights(run, form)])
+    if not inputs:
+        raise InputError(f"{run.published} holds no form of the model yet: pack the adapter, merge it, or write GGUF.")
     found = parity.compare(_trained(run, recipe, questions), there)
     write_json(run.parity, found.as_dict())
+    record_step(run, CHECK, {"inputs": inputs, "settings": {"questions": questions}}, [run.parity])
     equal = min(reading.equal for reading in found.readings)
-    say("parity", True, f"{len(found.readings)} readers, at least {equal} of {questions} answers equal, in {run.parity}")
+    say(
+        "parity", True, f"{len(found.readings)} readers, at least {equal} of {questions} answers equal, in {run.parity}"
+    )
     return found
 
 
-def proven(run: Run) -> Parity | None:
-    """Read how the forms compared; None before they did."""
-    return parity.read(json.loads(run.parity.read_text(encoding="utf-8"))) if run.parity.exists() else None
+def check_proven(run: Run, form: str) -> None:
+    """Raise InputError unless a form, as it lies there now, was checked and reads as the trained model."""
+    command = f"`amazon-ft publish check --run {run.folder}`"
+    checked = manifest(run)["steps"].get(CHECK, {"inputs": {}})["inputs"]
+    for path in _weights(run, form):
+        if digest(path) != checked.get(path.name):
+            raise InputError(f"{path} was not checked as it is now: do {command} first.")
+    hashed(run, [run.parity])
+    parity.check_published(parity.read(json.loads(run.parity.read_text(encoding="utf-8"))), form)
+
+
+def _weights(run: Run, form: str) -> list[Path]:
+    """Name what holds a form: its folder, or its GGUF files; nothing where it was not made."""
+    folder = run.publication(form)
+    return gguf_files(run) if form == GGUF else [folder] if folder.exists() else []
 
 
 def said(example: Example, recipe: Recipe) -> str:

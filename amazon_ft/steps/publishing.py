@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from amazon_ft.files import InputError
-from amazon_ft.publishing import card, facts, hub, parity, pictures, rows
+from amazon_ft.publishing import card, facts, hub, pictures, rows
 from amazon_ft.recipes import Recipe
 from amazon_ft.runs import Run
 from amazon_ft.steps.forms import ADAPTER, pack_adapter
-from amazon_ft.steps.proving import proven
+from amazon_ft.steps.proving import check_proven
 
 ROWS = "rows"  # the prompts, which are no form of the model
 PLACEHOLDER = "your-name/your-model"
@@ -25,9 +24,7 @@ def write_card(run: Run, recipe: Recipe, form: str, repo_id: str = PLACEHOLDER, 
     return card.write_card(folder, {**about, "pictures": pictures.draw(run, folder)})
 
 
-def publish(
-    run: Run, recipe: Recipe, form: str, repo_id: str, *, private: bool = True, dry_run: bool = False
-) -> str:
+def publish(run: Run, recipe: Recipe, form: str, repo_id: str, *, private: bool = True, dry_run: bool = False) -> str:
     """Publish one form with its card, or the prompts as a data set, as `owner/name` on the Hub; return its address.
 
     The list of what is sent is printed first; `dry_run` stops there. Raises InputError if nothing has proven that the
@@ -38,10 +35,7 @@ def publish(
         return hub.publish_dataset(folder, repo_id, private=private, dry_run=dry_run)
     if form == ADAPTER:
         pack_adapter(run, recipe)
-    found = proven(run)
-    if found is None:
-        raise InputError(f"{run.parity} is missing: do `amazon-ft publish check --run {run.folder}` first.")
-    parity.check_published(found, form)
+    check_proven(run, form)
     written = write_card(run, recipe, form, repo_id)
     folders = [run.publication(form), written.parent]
     return hub.publish_model(folders, repo_id, form, private=private, dry_run=dry_run)
