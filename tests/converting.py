@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from amazon_ft.files import InputError
-from amazon_ft.publishing import llama_cpp
+from amazon_ft.serving import llama_cpp
 
 LONGEST = 180  # seconds that another process may take to fetch it
 

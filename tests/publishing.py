@@ -12,8 +12,8 @@ from typing import Any
 from amazon_ft import models
 from amazon_ft.generation import Local
 from amazon_ft.prompts import TextTemplate, free_question
-from amazon_ft.publishing import dressing
 from amazon_ft.recipes import Generation, Lora, Recipe, named
+from amazon_ft.serving import dressing
 
 QUESTION = "What is the description of product Kettle No. 7?"
 PLAIN = Lora(r=4, lora_alpha=64, target_modules=("q_proj", "v_proj"))

@@ -16,9 +16,10 @@ from safetensors.torch import load_file, save_file
 
 from amazon_ft import models
 from amazon_ft.files import InputError
-from amazon_ft.publishing import bases
-from amazon_ft.publishing.bases import SIXTEEN_BIT, need_room, read, sixteen_bit, usual
+from amazon_ft.merging import bases
+from amazon_ft.merging.bases import SIXTEEN_BIT, need_room, read, sixteen_bit, usual
 from amazon_ft.recipes import RECIPES, TINY_LLAMA
+from amazon_ft.remote import snapshots
 
 pytest.importorskip("huggingface_hub")
 
@@ -204,7 +205,7 @@ def test_a_hub_that_fails_is_told_in_a_sentence(
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     hub._left = {step: [fault] * 60}
     with pytest.raises(
-        InputError, match=r"ana/kettles could not be downloaded .*run this again; what has come is kept"
+        InputError, match=r"ana/kettles could not be fetched .*try again; what has come is kept"
     ) as refused:
         sixteen_bit("any", "ana/kettles")
     assert TOKEN not in str(refused.value)
@@ -215,7 +216,7 @@ def test_a_hub_that_fails_is_told_in_a_sentence(
 
 def test_what_may_not_be_read_is_told_from_what_is_not_there(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.repos["ana/secret"] = Repo(private=True)
-    with pytest.raises(InputError, match="the Hub does not take your token"):
+    with pytest.raises(InputError, match="without a good token"):
         sixteen_bit("any", "ana/secret")
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     with pytest.raises(InputError, match="the Hub has no model ana/pans that you may read"):
@@ -223,7 +224,7 @@ def test_what_may_not_be_read_is_told_from_what_is_not_there(hub: Hub, monkeypat
     with pytest.raises(InputError, match="'no such name' is neither a folder here nor a name on the Hub"):
         sixteen_bit("any", "no such name")
     gated = GatedRepoError("gated", response=httpx.Response(403, request=httpx.Request("GET", hub.url)))
-    assert bases._sentence(gated, "ana/gated").startswith(
+    assert snapshots._sentence(gated, "ana/gated").startswith(
         f"ana/gated is gated: accept its terms at {hub.url}/ana/gated"
     )
 

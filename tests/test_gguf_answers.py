@@ -13,11 +13,12 @@ from amazon_ft import hardware, models, prompts
 from amazon_ft.files import InputError
 from amazon_ft.generation.answering import Manner
 from amazon_ft.generation.speaking import Local
-from amazon_ft.publishing import bases, dressing, kinds, llama_cpp, merging, parity, readers
-from amazon_ft.publishing.kinds import kind
-from amazon_ft.publishing.parity import Reader, Reading, Trained
+from amazon_ft.merging import bases, writing
 from amazon_ft.recipes import TINY_LLAMA, named
 from amazon_ft.runs import Run
+from amazon_ft.serving import dressing, kinds, llama_cpp, parity, readers
+from amazon_ft.serving.kinds import kind
+from amazon_ft.serving.parity import Reader, Reading, Trained
 from amazon_ft.steps.preparing import rows
 
 RECIPE = named("demo")
@@ -46,8 +47,8 @@ class Published:
 def published(walked: Run, tmp_path_factory: pytest.TempPathFactory) -> Published:
     folder = tmp_path_factory.mktemp("published")
     merged, base = folder / "merged", bases.sixteen_bit(RECIPE.base_model)
-    plan = merging.plan(walked.adapter, base, merged, hardware.measure())
-    merging.merge(walked.adapter, base, merged, plan, lambda inner: dressing.dress(inner, walked.adapter, RECIPE))
+    plan = writing.plan(walked.adapter, base, merged, hardware.measure())
+    writing.merge(walked.adapter, base, merged, plan, lambda inner: dressing.dress(inner, walked.adapter, RECIPE))
     return Published(merged, folder / "gguf", _trained(walked))
 
 

@@ -23,10 +23,11 @@ from serving import Heard, Served, head, reset, send
 
 from amazon_ft import models
 from amazon_ft.files import InputError
-from amazon_ft.publishing import bases, fetching, kinds, llama_cpp
-from amazon_ft.publishing.convert_to_gguf import splits_alike
-from amazon_ft.publishing.kinds import KINDS, kind
+from amazon_ft.merging import bases
 from amazon_ft.recipes import TINY_LLAMA
+from amazon_ft.serving import fetching, kinds, llama_cpp
+from amazon_ft.serving.convert_to_gguf import splits_alike
+from amazon_ft.serving.kinds import KINDS, kind
 
 INSIDE = str(fetching.INSIDE)
 BASE = """
@@ -279,7 +280,7 @@ def test_a_kill_leaves_the_earlier_file_and_the_next_try_clears_up(checkout: Pat
     _set(checkout, "time.sleep(60)")
     code = f"""if True:
         from pathlib import Path
-        from amazon_ft.publishing import llama_cpp
+        from amazon_ft.serving import llama_cpp
         llama_cpp.convert(Path({str(model)!r}), Path({str(path)!r}), "f16")
     """
     process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)

@@ -25,12 +25,12 @@ from converting import converter
 from amazon_ft import models
 from amazon_ft.files import InputError
 from amazon_ft.products import Product
-from amazon_ft.publishing import llama_cpp
 from amazon_ft.reasoning import replies
 from amazon_ft.reasoning.authors import Trouble, Written
 from amazon_ft.reasoning.dialects import Options
 from amazon_ft.reasoning.servers import Server, connected
 from amazon_ft.recipes import CLOSED, TINY_LLAMA
+from amazon_ft.serving import llama_cpp
 
 pytest.importorskip("openai")
 

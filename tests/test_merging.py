@@ -25,7 +25,7 @@ from amazon_ft import hardware, models, steps
 from amazon_ft.files import InputError, digest
 from amazon_ft.generation import Local
 from amazon_ft.hardware import Machine
-from amazon_ft.publishing import bases, merge_plan, merging
+from amazon_ft.merging import bases, planning, writing
 from amazon_ft.recipes import TINY_LLAMA, named
 from amazon_ft.runs import Run
 
@@ -43,9 +43,9 @@ def trained(llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return loras.adapter(tmp_path_factory.mktemp("trained") / "adapter", llama)
 
 
-def _merge(adapter: Path, where: Path, folder: Path, dtype: str = "", **how: Any) -> merging.Merged:
+def _merge(adapter: Path, where: Path, folder: Path, dtype: str = "", **how: Any) -> writing.Merged:
     base = bases.read(where)
-    return merging.merge(adapter, base, folder, merging.plan(adapter, base, folder, CPU, dtype), **how)
+    return writing.merge(adapter, base, folder, writing.plan(adapter, base, folder, CPU, dtype), **how)
 
 
 def _weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -123,7 +123,7 @@ def test_a_tied_model_whose_table_and_head_are_changed_apart_answers_as_with_its
     assert (tuned - merged).abs().max() < 0.01 * (tuned - base).abs().max()
     config = json.loads((tmp_path / "merged" / "config.json").read_text())
     assert config["tie_word_embeddings"] is False
-    plan = merging.plan(adapter, bases.read(where), tmp_path / "merged", CPU)
+    plan = writing.plan(adapter, bases.read(where), tmp_path / "merged", CPU)
     assert any("so they are two from now on" in reason for reason in plan.reasons)
 
 
@@ -151,8 +151,8 @@ def test_a_tensor_in_another_dtype_than_the_base_keeps_it(llama: Path, trained: 
 def test_shards_bytes_and_index_are_as_planned(
     largest: int, llama: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(merge_plan, "LARGEST", largest)
-    plan = merging.plan(trained, bases.read(llama), tmp_path / "merged", CPU)
+    monkeypatch.setattr(planning, "LARGEST", largest)
+    plan = writing.plan(trained, bases.read(llama), tmp_path / "merged", CPU)
     merged = _merge(trained, llama, tmp_path / "merged")
     files = {file.name: file.stat().st_size for file in (tmp_path / "merged").iterdir()}
     assert merged.bytes == sum(files.values()) == pytest.approx(plan.bytes, rel=1e-3)
@@ -183,30 +183,30 @@ def test_the_configuration_asks_for_no_code_and_says_how_it_is_written(
 
 def test_memory_and_its_reason_are_planned(llama: Path, trained: Path, tmp_path: Path) -> None:
     base = bases.read(llama)
-    plan = merging.plan(trained, base, tmp_path, T4)
+    plan = writing.plan(trained, base, tmp_path, T4)
     largest = 48 * 32  # gate, up and down
     assert plan.device == "cuda"
-    assert plan.device_peak == 6 * largest + 4 * 4 * (48 + 32) + merge_plan.WORKSPACE
+    assert plan.device_peak == 6 * largest + 4 * 4 * (48 + 32) + planning.WORKSPACE
     made = sum(tensor.bytes for tensor in base.tensors if "proj" in tensor.name)
     assert plan.host_peak == made
-    hopper = merging.plan(trained, base, tmp_path, replace(T4, capability=(9, 0)))
-    assert hopper.device_peak - plan.device_peak == merge_plan.HOPPER_WORKSPACE - merge_plan.WORKSPACE
-    on_cpu = merging.plan(trained, base, tmp_path, CPU)
+    hopper = writing.plan(trained, base, tmp_path, replace(T4, capability=(9, 0)))
+    assert hopper.device_peak - plan.device_peak == planning.HOPPER_WORKSPACE - planning.WORKSPACE
+    on_cpu = writing.plan(trained, base, tmp_path, CPU)
     assert (on_cpu.device, on_cpu.device_peak) == ("cpu", 0)
     assert made < on_cpu.host_peak <= made + 4 * largest
-    full = merging.plan(trained, base, tmp_path, replace(T4, free=2**20))
+    full = writing.plan(trained, base, tmp_path, replace(T4, free=2**20))
     assert full.device == "cpu"
     assert any("added on the CPU: 8.1 MiB are needed of Tesla T4, and 1.0 MiB free" in why for why in full.reasons)
 
 
 def test_reasons_say_what_is_done(llama: Path, trained: Path, tmp_path: Path) -> None:
-    plan = merging.plan(trained, bases.read(llama, "ana/kettles"), tmp_path, CPU)
+    plan = writing.plan(trained, bases.read(llama, "ana/kettles"), tmp_path, CPU)
     assert plan.reasons[:3] == (
         "written as bfloat16, as ana/kettles is",
         "14 weights get scale * B @ A added, 0 are replaced, all others stay as they are",
         "added on the CPU, 2 cores",
     )
-    plan = merging.plan(trained, bases.read(llama, "ana/kettles"), tmp_path, CPU, "float16")
+    plan = writing.plan(trained, bases.read(llama, "ana/kettles"), tmp_path, CPU, "float16")
     assert plan.reasons[0] == "written as float16, in bfloat16 as ana/kettles is"
 
 
@@ -215,8 +215,8 @@ def test_memory_is_measured_where_it_can_be(
 ) -> None:
     merged = _merge(trained, llama, tmp_path / "merged")
     assert merged.device_peak is None
-    assert (merged.host_peak is not None) == merging.STATUS.exists()
-    monkeypatch.setattr(merging, "STATUS", tmp_path / "no such file")
+    assert (merged.host_peak is not None) == writing.STATUS.exists()
+    monkeypatch.setattr(writing, "STATUS", tmp_path / "no such file")
     assert _merge(trained, llama, tmp_path / "merged").host_peak is None
 
 
@@ -227,7 +227,7 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_written(
     _merge(trained, llama, folder)
     before = digest(folder)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=40_000))
-    plan = merging.plan(trained, bases.read(llama), folder, CPU)
+    plan = writing.plan(trained, bases.read(llama), folder, CPU)
     assert plan.free == 40_000 < plan.bytes
     told = rf"the merged model in {folder} needs 4\d\.\d KiB on the disk of {folder}, and 39\.1 KiB are free there: "
     with pytest.raises(InputError, match=rf"{told}delete what you no longer need, for instance in {folder}"):
@@ -262,7 +262,7 @@ def test_a_merge_that_breaks_off_leaves_the_earlier_one(
         if len(calls) == 2:
             raise error
 
-    monkeypatch.setattr(merge_plan, "LARGEST", 20_000)
+    monkeypatch.setattr(planning, "LARGEST", 20_000)
     monkeypatch.setattr(safetensors.torch, "save_file", breaks)
     with pytest.raises(raised) as told:
         _merge(trained, llama, tmp_path / "merged")
@@ -277,15 +277,15 @@ import os, signal, sys
 from pathlib import Path
 import safetensors.torch
 from amazon_ft.hardware import Machine
-from amazon_ft.publishing import bases, merge_plan, merging
+from amazon_ft.merging import bases, planning, writing
 adapter, where, folder = map(Path, sys.argv[1:4])
-merge_plan.LARGEST, save = 20_000, safetensors.torch.save_file
+planning.LARGEST, save = 20_000, safetensors.torch.save_file
 def kills(*given, **more):
     save(*given, **more)
     os.kill(os.getpid(), signal.SIGKILL)
 safetensors.torch.save_file = kills
 base = bases.read(where)
-merging.merge(adapter, base, folder, merging.plan(adapter, base, folder, Machine("cpu", "CPU", None)))
+writing.merge(adapter, base, folder, writing.plan(adapter, base, folder, Machine("cpu", "CPU", None)))
 """
 
 
@@ -359,7 +359,7 @@ def test_what_is_no_number_is_not_written(saved: bool, llama: Path, tmp_path: Pa
 
 def test_no_other_dtypes_are_written(llama: Path, trained: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not written as int8: choose one of float16, bfloat16"):
-        merging.plan(trained, bases.read(llama), tmp_path, CPU, "int8")
+        writing.plan(trained, bases.read(llama), tmp_path, CPU, "int8")
 
 
 def test_4_bit_weights_are_never_merged_into(llama: Path, tmp_path: Path) -> None:
@@ -393,9 +393,9 @@ def test_coarse_products_are_switched_off_meanwhile(
 def test_the_merged_demo_answers_as_the_trained_one(walked: Run, tmp_path: Path) -> None:
     demo, folder = named("demo"), tmp_path / "merged"
     base = bases.sixteen_bit(demo.base_model)
-    plan = merging.plan(walked.adapter, base, folder, hardware.measure())
+    plan = writing.plan(walked.adapter, base, folder, hardware.measure())
     tokenizer = AutoTokenizer.from_pretrained(walked.adapter)
-    merging.merge(walked.adapter, base, folder, plan, finish=tokenizer.save_pretrained)
+    writing.merge(walked.adapter, base, folder, plan, finish=tokenizer.save_pretrained)
     assert (base.name, plan.dtype) == (TINY_LLAMA, "float16")
     asked = {"tuned": [*steps.rows(walked, "train")[:15], *steps.rows(walked, "test")[:15]]}
     trained = Local(models.load(demo, adapter=walked.adapter)).answers(demo, asked)["tuned"]

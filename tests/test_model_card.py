@@ -417,7 +417,7 @@ def _merged(folder: Path, adapter: Path, recipe: Recipe) -> Path:
     from transformers import AutoModelForCausalLM
 
     from amazon_ft import models
-    from amazon_ft.publishing import dressing
+    from amazon_ft.serving import dressing
 
     base = AutoModelForCausalLM.from_pretrained(models.locate(TINY_LLAMA))
     PeftModel.from_pretrained(base, str(adapter)).merge_and_unload().save_pretrained(folder)
@@ -457,7 +457,7 @@ def test_the_three_lines_of_a_gguf_card_load_it_and_ask_it(written: Callable[...
         pytest.skip("llama-cpp-python and huggingface_hub are not both installed where AMAZON_FT_LLAMA_CPP points")
     import publishing
 
-    from amazon_ft.publishing import dressing, llama_cpp
+    from amazon_ft.serving import dressing, llama_cpp
 
     try:
         llama_cpp.converter()

@@ -21,10 +21,10 @@ from transformers import PreTrainedTokenizerFast
 
 from amazon_ft.files import InputError
 from amazon_ft.prompts import ChatTemplate, Question, TextTemplate
-from amazon_ft.publishing import modelfile as room
-from amazon_ft.publishing.modelfile import go_template, modelfile, takes_adapter
-from amazon_ft.publishing.templates import chat_template, fixed_instruction, opening, stops
 from amazon_ft.recipes import RECIPES, Generation, Recipe, Training
+from amazon_ft.serving import modelfile as room
+from amazon_ft.serving.modelfile import go_template, modelfile, takes_adapter
+from amazon_ft.serving.templates import chat_template, fixed_instruction, opening, stops
 
 ACTION = re.compile(r"\{\{ (.*?) \}\}", re.DOTALL)
 SIGN = re.compile(r"\\U([0-9a-f]{8})")

@@ -19,10 +19,10 @@ from test_modelfile import read, rendered, turn
 
 from amazon_ft import models, prompts
 from amazon_ft.files import InputError
-from amazon_ft.publishing import dressing, llama_cpp, ollama, parity, readers
-from amazon_ft.publishing.modelfile import modelfile
-from amazon_ft.publishing.parity import Trained
 from amazon_ft.recipes import TINY_LLAMA, Recipe, named
+from amazon_ft.serving import dressing, llama_cpp, ollama, parity, readers
+from amazon_ft.serving.modelfile import modelfile
+from amazon_ft.serving.parity import Trained
 
 # Keeps what it is given, as `ollama create` does, and fails as that does without a server or a model file.
 COMMAND = """

@@ -11,9 +11,9 @@ import pytest
 
 from amazon_ft import models
 from amazon_ft.files import InputError
-from amazon_ft.publishing import parity, readers
-from amazon_ft.publishing.parity import Difference, Parity, Prompt, Trained, check_published, compare
 from amazon_ft.recipes import TINY_LLAMA
+from amazon_ft.serving import parity, readers
+from amazon_ft.serving.parity import Difference, Parity, Prompt, Trained, check_published, compare
 
 TEXTS = ("What is the Lamp?", "And the Chair?", "E o Copo, é de quê?")
 TRAINED = Trained(TEXTS, [[1, 2, 3], [1, 4], [5]], ["A lamp.", "A chair, 4 legs.", "Um copo."], 16)

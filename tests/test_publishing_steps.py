@@ -16,9 +16,9 @@ from amazon_ft import steps
 from amazon_ft.cli import main
 from amazon_ft.files import InputError, write_json
 from amazon_ft.publishing import vetting
-from amazon_ft.publishing.parity import Parity
 from amazon_ft.recipes import named
 from amazon_ft.runs import Run, manifest
+from amazon_ft.serving.parity import Parity
 
 pytest.importorskip("huggingface_hub")
 from huggingface_hub import constants
@@ -108,7 +108,7 @@ def test_what_was_published_is_loaded_and_answers_as_the_trained_model(made: Mad
         (fetched / name).write_bytes(content)
     desk = steps.Desk(made.run, RECIPE)
     question = "Tell me about " + steps.rows(run, "train")[0].output.split()[0]
-    trained = desk.ask(question, cells=["tuned"]).cells["tuned"].text
+    trained = desk.ask(question, cells=["tuned"]).answers["tuned"].text
     assert vetting.load(fetched, RECIPE.base_model).ask(question) == trained
 
 
@@ -136,7 +136,7 @@ def test_an_unchecked_form_is_refused(run: Run, hub: Hub) -> None:
 
 def test_a_form_that_changed_since_it_was_checked_is_refused(run: Run, hub: Hub) -> None:
     template = run.publication("merged") / "chat_template.jinja"
-    template.write_text(template.read_text().replace("<|user|>", "### User:"))
+    template.write_text(template.read_text().replace("<|end|>", "<|pad|>"))
     with pytest.raises(InputError, match="was not checked as it is now"):
         steps.publish(run, RECIPE, "merged", "ana/kettles")
     assert hub.asked == []

@@ -13,9 +13,9 @@ import torch
 from peft import PeftModel
 
 from amazon_ft.files import InputError
-from amazon_ft.publishing import bases
-from amazon_ft.publishing.bases import Base
-from amazon_ft.publishing.sums import changes, stays_tied
+from amazon_ft.merging import bases
+from amazon_ft.merging.bases import Base
+from amazon_ft.merging.sums import changes, stays_tied
 
 Q = "model.layers.1.self_attn.q_proj"
 

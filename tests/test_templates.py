@@ -26,8 +26,8 @@ from amazon_ft.prompts import (
     render,
     stop_token_id,
 )
-from amazon_ft.publishing.templates import chat_template, fixed_instruction, opening, stops
 from amazon_ft.recipes import RECIPES, Recipe
+from amazon_ft.serving.templates import chat_template, fixed_instruction, opening, stops
 
 LOCAL = {name: recipe for name, recipe in RECIPES.items() if recipe.lora}
 every_recipe = pytest.mark.parametrize("recipe", LOCAL.values(), ids=LOCAL)

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from publishing import QUESTION, answer, changed, packed, recipe
 
 from amazon_ft.files import InputError
-from amazon_ft.publishing import snapshots, vetting
+from amazon_ft.publishing import vetting
 from amazon_ft.recipes import RECIPES, TINY_LLAMA
 from amazon_ft.recipes.plain import restored
+from amazon_ft.remote import snapshots
 
 pytest.importorskip("peft")
 

@@ -11,8 +11,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from amazon_ft.files import InputError
-from amazon_ft.publishing import weights
-from amazon_ft.publishing.weights import of_model, same, tensors
+from amazon_ft.merging import weights
+from amazon_ft.merging.weights import of_model, same, tensors
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""Publish a trained model: adapter, merged weights, GGUF, Ollama, a card, and proof that each answers as trained."""
+"""Publish a model: a card that tells the truth, the Hub, and what others published there."""

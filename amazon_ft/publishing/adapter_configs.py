@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from amazon_ft.files import InputError
-from amazon_ft.publishing.weights import Tensor, tensors
+from amazon_ft.merging.weights import Tensor, tensors
 
 MOST_RANK = 1024  # of an adapter; the recipes' own have 16 and 32
 MOST_ALPHA = 65_536

@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from amazon_ft.files import InputError, write_json
+from amazon_ft.merging.bases import SIXTEEN_BIT
 from amazon_ft.publishing import adapter_configs
-from amazon_ft.publishing.bases import SIXTEEN_BIT
 from amazon_ft.recipes import RECIPES, Recipe
 from amazon_ft.recipes.plain import restored
 
@@ -82,7 +82,7 @@ def vetted(where: str | Path, base_model: str = "") -> Vetted:
     folder = Path(where)
     if folder.is_dir():
         return check(folder, base_model)
-    from amazon_ft.publishing.snapshots import fetch
+    from amazon_ft.remote.snapshots import fetch
 
     folder = fetch(str(where), FETCHED)
     return check(folder, base_model, inside=folder.parents[1])  # the Hub's cache holds a file once and links to it

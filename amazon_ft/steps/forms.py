@@ -10,11 +10,12 @@ from pathlib import Path
 
 from amazon_ft import hardware
 from amazon_ft.files import InputError, replacing, write_text
-from amazon_ft.publishing import bases, dressing, llama_cpp, merging, ollama
-from amazon_ft.publishing.kinds import KINDS, kind
-from amazon_ft.publishing.modelfile import modelfile, takes_adapter
+from amazon_ft.merging import bases, writing
 from amazon_ft.recipes import Recipe
 from amazon_ft.runs import Run, claim, once, say
+from amazon_ft.serving import dressing, llama_cpp, ollama
+from amazon_ft.serving.kinds import KINDS, kind
+from amazon_ft.serving.modelfile import modelfile, takes_adapter
 from amazon_ft.steps.training import local
 from amazon_ft.steps.tuned import tuned
 
@@ -137,9 +138,9 @@ def _check_trained(run: Run, recipe: Recipe) -> None:
 def _merge(run: Run, recipe: Recipe, base: str) -> None:
     folder = run.publication(MERGED)
     found = bases.sixteen_bit(recipe.base_model, base, folder)
-    plan = merging.plan(run.adapter, found, folder, hardware.measure())
+    plan = writing.plan(run.adapter, found, folder, hardware.measure())
     print("\n".join(plan.reasons))
-    made = merging.merge(
+    made = writing.merge(
         run.adapter, found, folder, plan, lambda inner: dressing.dress(inner, run.adapter, recipe, found.where)
     )
     gpu = f", {bases.size(made.device_peak)} on the GPU" if made.device_peak else ""

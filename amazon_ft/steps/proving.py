@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from amazon_ft import prompts
 from amazon_ft.files import InputError, digest, write_json
 from amazon_ft.prompts import Example
-from amazon_ft.publishing import dressing, parity, readers
-from amazon_ft.publishing.parity import Parity, Trained
 from amazon_ft.recipes import Recipe
 from amazon_ft.runs import Run, hashed, manifest, record_step, say
+from amazon_ft.serving import dressing, parity, readers
+from amazon_ft.serving.parity import Parity, Trained
 from amazon_ft.steps.asking import Desk
 from amazon_ft.steps.forms import ADAPTER, FORMS, GGUF, MERGED, gguf_files
 from amazon_ft.steps.preparing import rows
@@ -103,7 +103,7 @@ def _texts(run: Run, recipe: Recipe) -> Iterator[str]:
 
 
 def _readers(run: Run, recipe: Recipe, ollama: str) -> dict[str, parity.Reader | str]:
-    merged = run.publication(MERGED)
+    merged, bos = run.publication(MERGED), dressing.tokenizer(run.adapter).bos_token_id
     found: dict[str, parity.Reader | str] = {
         form: readers.folder(run.publication(form), form) for form in (ADAPTER, MERGED)
     }
@@ -111,4 +111,4 @@ def _readers(run: Run, recipe: Recipe, ollama: str) -> dict[str, parity.Reader |
         expected = dressing.gguf_template(merged, recipe)
         found[f"{path.name} by Transformers"] = readers.gguf(path, merged, expected)
         found[f"{path.name} by llama.cpp"] = readers.by_llama_cpp(path)
-    return found | ({f"Ollama, {ollama}": readers.by_ollama(ollama)} if ollama else {})
+    return found | ({f"Ollama, {ollama}": readers.by_ollama(ollama, bos)} if ollama else {})

@@ -21,7 +21,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from amazon_ft.publishing import bases, weights
+from amazon_ft.merging import bases, weights
 
 CUDA = torch.cuda.is_available()
 DEVICE = "cuda" if CUDA else "cpu"
@@ -37,14 +37,14 @@ import json, sys
 from dataclasses import asdict
 from pathlib import Path
 from amazon_ft import hardware
-from amazon_ft.publishing import bases, merging
+from amazon_ft.merging import bases, writing
 model, adapter, folder = map(Path, sys.argv[1:])
 base = bases.read(model)
-plan = merging.plan(adapter, base, folder, hardware.measure())
+plan = writing.plan(adapter, base, folder, hardware.measure())
 print(*plan.reasons, sep="\\n")
-samples, sample = [], merging._anonymous
-merging._anonymous = lambda: samples.append(sample()) or samples[-1]
-merged = merging.merge(adapter, base, folder, plan)
+samples, sample = [], writing._anonymous
+writing._anonymous = lambda: samples.append(sample()) or samples[-1]
+merged = writing.merge(adapter, base, folder, plan)
 predicted = {"bytes": plan.bytes, "device_peak": plan.device_peak, "host_peak": plan.host_peak}
 print("RESULT" + json.dumps({"predicted": predicted, "measured": asdict(merged), "before": samples[0]}))
 """
@@ -53,13 +53,13 @@ import unsloth  # before all that it patches
 import json, sys, time
 import torch
 from unsloth import FastLanguageModel
-from amazon_ft.publishing import merging
+from amazon_ft.merging import writing
 adapter, folder = sys.argv[1:]
 model, tokenizer = FastLanguageModel.from_pretrained(
     adapter, max_seq_length=512, dtype=torch.bfloat16, load_in_4bit=False
 )
 torch.cuda.reset_peak_memory_stats()
-used, before, started = torch.cuda.memory_allocated(), merging._anonymous(), time.monotonic()
+used, before, started = torch.cuda.memory_allocated(), writing._anonymous(), time.monotonic()
 model.save_pretrained_merged(folder, tokenizer, save_method="merged_16bit")
 print("RESULT" + json.dumps({"seconds": time.monotonic() - started, "before": before, "loaded": used,
                              "device_peak": torch.cuda.max_memory_allocated()}))

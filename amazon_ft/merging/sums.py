@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from amazon_ft.files import InputError
-from amazon_ft.publishing.bases import HEAD, Base
-from amazon_ft.publishing.weights import TORCH, Tensor, same, tensors
+from amazon_ft.merging.bases import HEAD, Base
+from amazon_ft.merging.weights import TORCH, Tensor, same, tensors
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."

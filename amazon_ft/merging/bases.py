@@ -6,8 +6,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from typing import Any
 from amazon_ft import models
 from amazon_ft.files import InputError, stale
 from amazon_ft.hardware.machine import GIB
-from amazon_ft.publishing.weights import TORCH, Tensor, of_model, same
+from amazon_ft.merging.weights import TORCH, Tensor, of_model, same
+from amazon_ft.remote.snapshots import told
 
 # Whose 16-bit weights the 4-bit ones of a recipe were made from, by the cards of these models on the Hub.
 SIXTEEN_BIT: Mapping[str, str] = {
@@ -162,7 +162,7 @@ def _downloaded(name: str, into: Path | None) -> Path:
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import DryRunError
 
-    with _told(name):
+    with told(name):
         # A packed model is refused before its gigabytes come.
         _config(Path(snapshot_download(name, allow_patterns=[CONFIG])), name)
         try:
@@ -176,42 +176,6 @@ def _downloaded(name: str, into: Path | None) -> Path:
         merged = {into: weights} if into and coming else {}
         need_room(f"downloading {name}", {Path(constants.HF_HUB_CACHE): coming, **merged})
         return Path(snapshot_download(name, allow_patterns=list(WANTED)))
-
-
-@contextmanager
-def _told(name: str) -> Iterator[None]:
-    """Turn what may fail between here and the Hub into one sentence."""
-    import httpx  # huggingface_hub lets its errors through
-
-    try:
-        yield
-    except InputError:
-        raise
-    except (httpx.HTTPError, OSError, ValueError, RuntimeError) as error:
-        raise InputError(_sentence(error, name)) from None  # an error's text may hold the token
-
-
-def _sentence(error: Exception, name: str) -> str:
-    from huggingface_hub import constants
-    from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
-
-    if isinstance(error, GatedRepoError):
-        return f"{name} is gated: accept its terms at {constants.ENDPOINT}/{name}, set HF_TOKEN, and run this again."
-    if isinstance(error, RepositoryNotFoundError):
-        return f"the Hub has no model {name} that you may read: check the name, and HF_TOKEN if it is a private one."
-    if isinstance(error, HFValidationError):
-        return f"{name!r} is neither a folder here nor a name on the Hub: check what was given with --base."
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    if status == 401:
-        return f"the Hub does not take your token: set HF_TOKEN to another, or none, and download {name} again."
-    if constants.HF_HUB_OFFLINE:
-        return (
-            f"HF_HUB_OFFLINE is set, and {name} is not whole in {constants.HF_HUB_CACHE}: unset it, or name a folder."
-        )
-    return (
-        f"{name} could not be downloaded ({status or type(error).__name__}): check the network and the disk, and run "
-        "this again; what has come is kept."
-    )
 
 
 def _existing(path: Path) -> Path:

@@ -12,8 +12,8 @@ from typing import Any
 
 from amazon_ft.files import write_json
 from amazon_ft.prompts import stop_token_id
-from amazon_ft.publishing import templates
 from amazon_ft.recipes import Generation, Recipe
+from amazon_ft.serving import templates
 
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"

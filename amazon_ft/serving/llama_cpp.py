@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amazon_ft.files import InputError, cache, replacing
-from amazon_ft.publishing import fetching, kinds
-from amazon_ft.publishing.bases import need_room
-from amazon_ft.publishing.kinds import KINDS, Kind
+from amazon_ft.merging.bases import need_room
+from amazon_ft.serving import fetching, kinds
+from amazon_ft.serving.kinds import KINDS, Kind
 
 if TYPE_CHECKING:
     from amazon_ft.models import Loaded

@@ -13,9 +13,9 @@ from typing import Any
 
 from amazon_ft import adapters, hardware, models
 from amazon_ft.files import InputError
-from amazon_ft.publishing import kinds, llama_cpp, ollama
-from amazon_ft.publishing.parity import Prompt
-from amazon_ft.publishing.weights import tensors
+from amazon_ft.merging.weights import tensors
+from amazon_ft.serving import kinds, llama_cpp, ollama
+from amazon_ft.serving.parity import Prompt
 
 ASK = Path(__file__).with_name("ask_gguf.py")
 ADAPTER, CONFIG, DECODING = "adapter_config.json", "config.json", "generation_config.json"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from amazon_ft.files import InputError
-from amazon_ft.publishing.weights import of_model
+from amazon_ft.merging.weights import of_model
 
 BLOCK, SMALL_BLOCK = 256, 32  # weights of a row that are quantised together
 EVEN = 8.5  # bits where a row is no multiple of BLOCK: llama.cpp then takes a kind of small blocks, Q8_0 at most

@@ -19,7 +19,7 @@ def fetch(repo_id: str, patterns: Sequence[str], most: int = MOST) -> Path:
     """
     from huggingface_hub import HfApi, snapshot_download
 
-    with _told(repo_id):
+    with told(repo_id):
         info = HfApi(library_name="amazon-ft").model_info(repo_id, files_metadata=True)
         wanted = [file for file in info.siblings or () if any(fnmatch(file.rfilename, one) for one in patterns)]
         size = sum(file.size or 0 for file in wanted)
@@ -29,8 +29,11 @@ def fetch(repo_id: str, patterns: Sequence[str], most: int = MOST) -> Path:
 
 
 @contextmanager
-def _told(repo_id: str) -> Iterator[None]:
-    """Turn what may fail between here and the Hub into one sentence."""
+def told(repo_id: str) -> Iterator[None]:
+    """Turn what may fail while a model is fetched from the Hub into one sentence without the token.
+
+    Raises InputError instead of it.
+    """
     import httpx  # huggingface_hub lets its errors through
 
     try:
@@ -50,11 +53,14 @@ def _sentence(error: Exception, repo_id: str) -> str:
     if isinstance(error, RepositoryNotFoundError):
         return f"the Hub has no model {repo_id} that you may read: check the name, and HF_TOKEN if it is private."
     if isinstance(error, HFValidationError):
-        return f"{repo_id!r} is neither a folder here nor a name on the Hub: give one of both."
-    if constants.HF_HUB_OFFLINE:
-        return f"HF_HUB_OFFLINE is set, so {repo_id} cannot be fetched: unset it, or give a folder."
+        return f"{repo_id!r} is neither a folder here nor a name on the Hub: give one of the two."
     status = getattr(getattr(error, "response", None), "status_code", None)
+    if status == 401:
+        return f"the Hub lets nobody without a good token read {repo_id} (401): set HF_TOKEN to one that may."
+    if constants.HF_HUB_OFFLINE:
+        cached = constants.HF_HUB_CACHE
+        return f"HF_HUB_OFFLINE is set, and {repo_id} is not whole in {cached}: unset it, or give a folder."
     return (
         f"{repo_id} could not be fetched from {constants.ENDPOINT} ({status or type(error).__name__}): check the "
-        "network, then try again; what has come is kept."
+        "network and the disk, then try again; what has come is kept."
     )

@@ -10,9 +10,9 @@ from typing import Any
 
 from amazon_ft.files import InputError
 from amazon_ft.hardware import Machine
-from amazon_ft.publishing.bases import HEAD, Base, free_room, size
-from amazon_ft.publishing.sums import Change, changes, stays_tied
-from amazon_ft.publishing.weights import SIZES, TORCH, Tensor
+from amazon_ft.merging.bases import HEAD, Base, free_room, size
+from amazon_ft.merging.sums import Change, changes, stays_tied
+from amazon_ft.merging.weights import SIZES, TORCH, Tensor
 
 LARGEST = 2 * 2**30  # bytes of a shard, and about what merging takes of host memory
 WRITTEN = {"float16": "F16", "bfloat16": "BF16"}

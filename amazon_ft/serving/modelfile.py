@@ -8,7 +8,8 @@ from typing import Any
 
 from amazon_ft.files import InputError
 from amazon_ft.prompts import TextTemplate, free_question, prompt_ids
-from amazon_ft.publishing.templates import (
+from amazon_ft.recipes import Generation, Recipe, Training
+from amazon_ft.serving.templates import (
     ANSWER,
     LATER,
     MARK,
@@ -21,7 +22,6 @@ from amazon_ft.publishing.templates import (
     opening,
     stops,
 )
-from amazon_ft.recipes import Generation, Recipe, Training
 
 WINDOW = 2048  # tokens of prompt and answer, where training read fewer
 FIELDS = {SYSTEM: "{{ .System }}", USER: "{{ .Prompt }}"}

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amazon_ft.files import InputError, replacing, write_json
-from amazon_ft.publishing.bases import CONFIG, Base, need_room, size
-from amazon_ft.publishing.merge_plan import Part, Plan, plan
-from amazon_ft.publishing.sums import Change
-from amazon_ft.publishing.weights import INDEX, TORCH, Tensor
+from amazon_ft.merging.bases import CONFIG, Base, need_room, size
+from amazon_ft.merging.planning import Part, Plan, plan
+from amazon_ft.merging.sums import Change
+from amazon_ft.merging.weights import INDEX, TORCH, Tensor
 
 if TYPE_CHECKING:
     from torch import Tensor as Weight
