@@ -114,7 +114,8 @@ print(files and steps.write_modelfile(run, recipe).read_text())
 from IPython.display import Markdown
 
 card = steps.write_card(run, recipe, "adapter", NAME)
-Markdown(card.read_text().split("---", 2)[2])
+text = card.read_text().split("---", 2)[2]
+Markdown(text.replace("(images/", f"({card.parent}/images/"))
 
 # %% [markdown]
 # ## Publish

@@ -72,7 +72,10 @@ def test_what_is_there_is_not_made_again(run: Run, capsys: pytest.CaptureFixture
     for step in (steps.pack_adapter, steps.merge):
         step(run, RECIPE)
     steps.gguf(run, RECIPE, ("f16",))
-    assert capsys.readouterr().out.count("(already done)") == 3
+    parity = run.parity.read_bytes()
+    steps.check_answers(run, RECIPE, QUESTIONS)
+    assert capsys.readouterr().out.count("(already done)") == 4
+    assert run.parity.read_bytes() == parity
     assert {path: path.stat().st_mtime_ns for path in run.published.rglob("*.safetensors")} == before
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ FETCHED = (CONFIG, WEIGHTS, RECIPE, "tokenizer.json", "tokenizer_config.json", "
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".h5", ".msgpack")
 CODE = (".py", ".pyc", ".so", ".dll", ".dylib", ".sh")
 CALLS = ("auto_map", "custom_pipelines", "trust_remote_code", "custom_object_key")
-LONGEST = 2**20  # bytes of a configuration; a tokenizer's vocabulary may have 64 times as many
+LONGEST = 2**20  # bytes of a configuration
 MOST_NEW_TOKENS = 32_768
 
 
@@ -97,7 +98,7 @@ def check(folder: Path, base_model: str = "", inside: Path | None = None) -> Vet
         more = f" (and {len(found) - 1} more faults)" if len(found) > 1 else ""
         raise InputError(f"refused: {found[0].rstrip('.')}{more}.")
     recipe = _recipe(folder)
-    return Vetted(folder, replace(recipe, base_model=base_model or recipe.base_model))
+    return Vetted(folder, replace(recipe, base_model=base_model or _ours(recipe.base_model)))
 
 
 def faults(folder: Path, base_model: str = "", inside: Path | None = None) -> list[str]:
@@ -139,8 +140,10 @@ def _bare(folder: Path) -> Iterator[Path]:
 def _of_files(folder: Path, inside: Path) -> Iterator[str]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if inside not in path.resolve().parents:
+        if inside not in Path(os.path.realpath(path)).parents:
             yield f"{name} is a link to somewhere outside the folder: delete it."
+        elif not path.is_file() and not path.is_dir():
+            yield f"{name} is no plain file: delete it."
         elif path.suffix.lower() in PICKLES:
             yield f"{name} may run code when it is opened; only safetensors are loaded: delete it."
         elif path.suffix.lower() in CODE:
@@ -150,8 +153,8 @@ def _of_files(folder: Path, inside: Path) -> Iterator[str]:
 def _calls(folder: Path) -> Iterator[str]:
     """Find what makes Transformers look for code of the publisher's."""
     for path in sorted(folder.glob("*.json")):
-        if path.name == "tokenizer.json":
-            continue  # read by a library without Python classes
+        if path.name == "tokenizer.json" or not path.is_file():
+            continue  # the one is read by a library without Python classes, the other by none
         told = _json(path)
         for call in sorted(set(_keys(told)) & set(CALLS)):
             yield f"{path.name} holds {call}, which would load code of the publisher's: take a model that needs none."
@@ -171,23 +174,33 @@ def _of_base(folder: Path, config: Mapping[str, Any], base_model: str) -> Iterat
         yield f"{RECIPE} asks for answers of {recipe.generation.max_new_tokens:,} tokens: ask another model."
     if base_model and Path(base_model).is_dir():
         return
-    known = (
-        _family(base_model) if base_model else {name for one in RECIPES.values() for name in _family(one.base_model)}
-    )
+    known = _family(base_model) if base_model else _usual()
     for name, told in ((RECIPE, recipe.base_model), (CONFIG, config["base_model_name_or_path"])):
-        if told.casefold() not in known:
+        if not _among(known, told):
             expected = f"not {base_model}" if base_model else "that of no recipe here"
             yield f"{name} points to the base model {_shown(told)}, {expected}: name the one you trust as base_model."
-    if not base_model and config["base_model_name_or_path"].casefold() not in _family(recipe.base_model):
+    if not base_model and not _among(_family(_ours(recipe.base_model)), config["base_model_name_or_path"]):
         yield f"{CONFIG} and {RECIPE} name different base models: they do not belong together."
 
 
 def _family(base_model: str) -> set[str]:
-    """Name a base model and those that are the same weights in 4 or in 16 bits, in small letters."""
+    """Name a base model and those that are the same weights in 4 or in 16 bits."""
     whole = SIXTEEN_BIT.get(base_model, base_model)
-    return {
-        name.casefold() for name in (base_model, whole, *(four for four, two in SIXTEEN_BIT.items() if two == whole))
-    }
+    return {base_model, whole, *(four for four, two in SIXTEEN_BIT.items() if two == whole)}
+
+
+def _usual() -> set[str]:
+    """Name the base models that a recipe here trains in this machine, with their twins."""
+    return {name for one in RECIPES.values() if one.lora for name in _family(one.base_model)}
+
+
+def _among(names: set[str], told: str) -> bool:
+    return told.casefold() in map(str.casefold, names)  # Unsloth writes some names in small letters
+
+
+def _ours(told: str) -> str:
+    """Give a base model's name as the recipes here write it: in other letters it could be a stranger's."""
+    return next((name for name in _usual() if name.casefold() == told.casefold()), told)
 
 
 def _recipe(folder: Path) -> Recipe:

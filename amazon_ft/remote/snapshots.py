@@ -17,9 +17,11 @@ def fetch(repo_id: str, patterns: Sequence[str], most: int = MOST) -> Path:
 
     Raises InputError if they cannot be had, or are more than `most` bytes; the token stands in no message.
     """
-    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub import HfApi, constants, snapshot_download
 
     with told(repo_id):
+        if constants.HF_HUB_OFFLINE:
+            return Path(snapshot_download(repo_id, allow_patterns=list(patterns), local_files_only=True))
         info = HfApi(library_name="amazon-ft").model_info(repo_id, files_metadata=True)
         wanted = [file for file in info.siblings or () if any(fnmatch(file.rfilename, one) for one in patterns)]
         size = sum(file.size or 0 for file in wanted)
