@@ -1,4 +1,4 @@
-.PHONY: demo test browser check notebooks images setup clean
+.PHONY: demo test browser llama check notebooks images setup clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -18,6 +18,12 @@ browser: .venv/dev  ## drive page and panel in a Chromium that is there: Jupyter
 	$(BIN)/pip install -q -e '.[browser]'
 	$(BIN)/python tests/browser/environments.py
 	$(BIN)/python -m pytest tests/browser -rs
+
+llama: .venv/dev  ## build llama-cpp-python beside (ten minutes, needs a compiler), read our GGUF files with it
+	test -x .venv/llama/bin/python || $(PYTHON) -m venv .venv/llama
+	.venv/llama/bin/pip install -q 'llama-cpp-python[server]==0.3.36'
+	AMAZON_FT_LLAMA_CPP=$(CURDIR)/.venv/llama/bin/python $(BIN)/python -m pytest -n auto -rs \
+	tests/test_gguf_answers.py tests/test_llama_cpp.py tests/test_llama_cpp_server.py tests/test_ollama.py tests/test_parity.py
 
 check: .venv/dev  ## style and types alone, in seconds
 	$(BIN)/pre-commit run --all-files
