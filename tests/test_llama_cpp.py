@@ -43,7 +43,7 @@ from pathlib import Path
 from conversion.base import TextModel
 
 def main():
-    model, _, path, _, kind = sys.argv[1:]
+    model, _, path, _, kind, *_ = sys.argv[1:]
     said = TextModel()
     said.dir_model = Path(model)
     print("INFO: converting to", kind)
@@ -129,6 +129,13 @@ def test_the_converter_is_fetched_once_and_only_what_it_needs_is_kept(
     assert server.asked == [""]
     assert _inside(folder) == {"convert_hf_to_gguf.py", "conversion/base.py", "gguf-py/gguf/__init__.py"}
     assert not list((own / "downloads").glob("*.part"))
+
+
+def test_a_converter_that_was_partly_deleted_is_fetched_again(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Packages(archive=ARCHIVE) as server:
+        _serving(monkeypatch, server)
+        (own / "llama.cpp-0.3.36" / "conversion").mkdir(parents=True)
+        assert (llama_cpp.converter() / "convert_hf_to_gguf.py").exists()
 
 
 @pytest.mark.parametrize("ranges", [True, False])
@@ -296,6 +303,24 @@ def test_a_kill_leaves_the_earlier_file_and_the_next_try_clears_up(checkout: Pat
     assert _inside(path.parent) == {path.name}
 
 
+def test_a_converter_that_was_ended_says_so_and_no_half_line(checkout: Path, model: Path, tmp_path: Path) -> None:
+    _set(checkout, "import os; print('Writing: 40%|', end='', flush=True); os.kill(os.getpid(), 9)")
+    with pytest.raises(
+        InputError, match=r"could not make x\.gguf \(ended by signal 9, as where memory is short\): see"
+    ):
+        llama_cpp.convert(model, tmp_path / "x.gguf", "f16")
+
+
+def test_pieces_without_their_scores_are_refused(checkout: Path, model: Path, tmp_path: Path) -> None:
+    path = model / "tokenizer.json"
+    own = json.loads(path.read_text())
+    path.write_text(json.dumps({**own, "model": {**own["model"], "byte_fallback": True}}))
+    with pytest.raises(InputError, match=r"model has no tokenizer\.model, without which llama\.cpp would split text"):
+        llama_cpp.convert(model, tmp_path / "x.gguf", "f16")
+    (model / "tokenizer.model").touch()
+    llama_cpp.convert(model, tmp_path / "x.gguf", "f16")
+
+
 def test_code_in_the_folder_is_refused(checkout: Path, model: Path, tmp_path: Path) -> None:
     (model / "tokenization_own.py").write_text("raise SystemExit")
     with pytest.raises(InputError, match="is code, which the converter would run"):
@@ -368,6 +393,9 @@ def test_the_quantiser_is_looked_for_in_the_checkout_then_on_the_path(
     llama_cpp.make("Q5_K_M", source, tmp_path / "two.gguf")
     assert (tmp_path / "one.gguf").read_text() == "q4_k_m found"
     assert (tmp_path / "two.gguf").read_text() == "q5_k_m bin"
+    (checkout / "build" / "bin" / "llama-quantize").chmod(0o644)  # which nobody can run
+    llama_cpp.make("q6_k", source, tmp_path / "three.gguf")
+    assert (tmp_path / "three.gguf").read_text() == "q6_k found"
 
 
 def test_without_a_quantiser_the_sentence_names_both_ways(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -20,7 +21,7 @@ from amazon_ft.publishing import card, facts, pictures
 from amazon_ft.publishing.card import write_card
 from amazon_ft.publishing.rows import write_rows
 from amazon_ft.recipes import RECIPES, TINY_LLAMA, Recipe, named
-from amazon_ft.runs import Run, record_step
+from amazon_ft.runs import Run, hashed, manifest, record_step
 
 ID = "ana/kettles"
 HUB = {"name": "unsloth/tinyllama-chat", "where": "hub"}
@@ -51,7 +52,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     write_json(made.scores, comparing.scores(ROWS))
     write_json(made.intervals, comparing.intervals(ROWS))
     record_step(made, "train", {"seconds": 1234.5}, [made.adapter, made.training_log])
-    record_step(made, "compare", {"settings": {"questions": 32}}, [made.answers, made.scores, made.intervals])
+    asked = {"inputs": hashed(made, [made.adapter]), "settings": {"questions": 32}}
+    record_step(made, "compare", asked, [made.answers, made.scores, made.intervals])
     return made
 
 
@@ -93,7 +95,7 @@ def test_the_card_tells_how_the_model_was_made(written: Callable[..., str], run:
     trained = _section(text, "How it was trained")
     assert "- Machine: A GPU of \\<b\\>nobody\\</b\\>\n- Computed in `bfloat16`\n- Time: 1,234 seconds" in trained
     assert "for 60 steps\n- Peak memory of the GPU: 3.25 GiB" in trained
-    assert "- Loss, held out: 3.500 at the beginning, 2.125 at the end" in trained
+    assert "- Loss, held out: 3.500 when first logged, 2.125 when last" in trained
     values = named("demo").as_dict()
     for part in ("training", "lora", "generation"):
         for name, value in values[part].items():
@@ -108,9 +110,11 @@ def test_the_card_tells_how_the_model_was_made(written: Callable[..., str], run:
 def test_the_card_tells_what_the_page_tells(written: Callable[..., str], run: Run) -> None:
     from amazon_ft.comparison import findings
 
-    text = _section(written(), "What it can do").replace("\\", "")
+    whole = written()
+    assert whole.index("## What it can do") < whole.index("## What it must not") < whole.index("## How to load it")
+    can, text = (_section(whole, title).replace("\\", "") for title in ("What it can do", "What was measured"))
     scores, intervals = (json.loads(path.read_text()) for path in (run.scores, run.intervals))
-    assert all(f"- {finding}" in text for finding in findings(scores, intervals))
+    assert all(f"- {finding}" in can for finding in findings(scores, intervals))
     assert "### Unseen: " in text
     assert "Values with their 95% intervals" in text
     tuned = scores["unseen"]["tuned"]["rouge_l"]
@@ -181,10 +185,9 @@ def test_reasoning_rows_are_told_with_who_wrote_them(
             {"base_model": HUB["name"], "base_model_relation": "finetune", "library_name": "transformers"},
         ),
         (
-            {"base": HUB, "form": "gguf", "files": {"a.gguf": 1}, "made_from": "ana/merged"},
-            {"base_model": "ana/merged", "base_model_relation": "quantized", "library_name": "gguf"},
+            {"base": HUB, "form": "gguf", "files": {"a.gguf": 1}},
+            {"base_model": HUB["name"], "base_model_relation": "finetune", "library_name": "gguf"},
         ),
-        ({"base": HUB, "form": "gguf", "files": {"a.gguf": 1}}, {"base_model_relation": "finetune"}),
         ({}, {"base_model": None, "base_model_relation": None, "library_name": "peft"}),
     ],
 )
@@ -217,7 +220,6 @@ def test_refuses_a_card_that_would_leave_something_out(name: str, about: dict[st
         ({"base": {"name": "x", "where": "moon"}}, "'moon' is not one of hub, built, folder"),
         ({"base": {"name": "javascript:alert(1)", "where": "hub"}}, "is no name on the Hub"),
         ({"repo_id": "kettles"}, "is no name on the Hub"),
-        ({"made_from": "](http://x)"}, "is no name on the Hub"),
         ({"license_name": "Our Terms"}, "license_name 'Our Terms'"),
         ({"data": {"read": 1}}, r"without data\['sources'\]"),
     ],
@@ -235,6 +237,7 @@ def test_pictures_are_drawn_and_told_in_words(run: Run, written: Callable[..., s
     assert "](images/loss.png)" in text
     assert "![Loss while training. Training\\: from 3.25 at step 1 to 0.50 at step 60." in text
     assert "](images/scores.png)" in text
+    assert len(shown["images/scores.png"]) < 100  # a table above has the numbers
     pictures.draw(run, tmp_path / "model")
     assert first == {name: (tmp_path / "model" / name).read_bytes() for name in shown}
     assert "](images/" not in written()
@@ -247,6 +250,48 @@ def test_parity_is_told_where_it_was_shown(written: Callable[..., str]) -> None:
     assert "| llama.cpp | gguf | same | 19 of 20 |" in told
     assert "| Ollama | | not asked: not installed | |" in told
     assert "Is it the model that was trained?" not in written()
+
+
+def test_only_answers_of_the_form_as_it_is_now_are_told(run: Run, tmp_path: Path) -> None:
+    own = Run(Path(shutil.copytree(run.folder, tmp_path / "run")))
+    for form in ("adapter", "merged"):
+        own.publication(form).mkdir(parents=True)
+        (own.publication(form) / "weights").write_text(form)
+    readings = [{"name": "Transformers", "form": form} for form in ("adapter", "merged")]
+    write_json(own.parity, {"readings": readings, "absent": {"merged": "torn", "Ollama, x": "not there"}})
+    checked = {"inputs": hashed(own, [own.publication(form) for form in ("adapter", "merged")])}
+    record_step(own, "check", checked, [own.parity])
+    told = {form: facts.facts(own, named("demo"), form, ID)["parity"] for form in ("adapter", "merged", "gguf")}
+    assert told["adapter"] == {"readings": readings[:1], "absent": {}}
+    assert told["merged"] == {"readings": readings[1:], "absent": {"merged": "torn"}}
+    assert told["gguf"] == {}
+    (own.publication("merged") / "weights").write_text("merged anew")
+    assert facts.facts(own, named("demo"), "merged", ID)["parity"] == {}
+
+
+def test_scores_that_are_not_the_models_have_no_card(run: Run, tmp_path: Path) -> None:
+    own = Run(Path(shutil.copytree(run.folder, tmp_path / "run")))
+    kept = own.scores.read_text(encoding="utf-8")
+    own.scores.write_text(kept.replace("0.", "0.9", 1), encoding="utf-8")
+    with pytest.raises(InputError, match="is not the file that step 'compare' wrote"):
+        facts.facts(own, named("demo"), "adapter", ID)
+    own.scores.write_text(kept, encoding="utf-8")
+    (own.adapter / "weights").write_text("trained anew")
+    record_step(own, "train", manifest(own)["steps"]["train"], [own.adapter, own.training_log])
+    with pytest.raises(InputError, match="tells of another adapter than the one in"):
+        facts.facts(own, named("demo"), "adapter", ID)
+
+
+def test_the_card_names_what_the_adapter_was_merged_into(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = json.loads(run.manifest.read_text())
+    monkeypatch.setattr(facts, "manifest", lambda run: record)
+    four = replace(named("demo"), base_model="unsloth/tinyllama-chat-bnb-4bit")
+    for base, told in (("unsloth/tinyllama-chat", HUB), (str(tmp_path), {"name": tmp_path.name, "where": "folder"})):
+        record["steps"]["merge"] = {"settings": {"base": base}}
+        assert facts.facts(run, four, "merged", ID)["base"] == told
+        assert facts.facts(run, four, "adapter", ID)["base"] == {"name": four.base_model, "where": "hub"}
 
 
 def test_no_text_from_outside_breaks_the_card(written: Callable[..., str], about: dict[str, Any]) -> None:

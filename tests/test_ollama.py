@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from converting import converter, llama_cpp_python
-from servers import FaultServer
+from servers import VERSION, FaultServer
 from serving import Heard, Served, send
 from test_modelfile import read, rendered, turn
 
@@ -284,7 +284,7 @@ def test_the_whole_road_reads_and_answers_as_the_model_does(
         )
     assert found.absent == {}
     assert [(one.template, one.equal) for one in found.readings] == [("same", 2)] * 3, found.readings
-    parity.check_published(found, "gguf")
+    parity.check_published(found, "gguf", [path.name])
     made.write_text(made.read_text().replace('TEMPLATE """', 'TEMPLATE """Say:'))
     ollama.create("mine", made)
     with Ollama(folder=command, answers=_by_llama_cpp) as server:
@@ -292,4 +292,11 @@ def test_the_whole_road_reads_and_answers_as_the_model_does(
         alone = Trained(TEXTS[:1], ids[:1], trained.answers[:1], 1)
         other = parity.compare(alone, {"Ollama": readers.by_ollama("mine", tokenizer.bos_token_id)})
     with pytest.raises(InputError, match="refused: the template of the gguf form, read by Ollama, mine, gives other"):
-        parity.check_published(other, "gguf")
+        parity.check_published(other, "gguf", [path.name])
+
+
+def test_the_version_of_the_ollama_that_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    with FaultServer(models=["m"]) as server:
+        monkeypatch.setenv("OLLAMA_HOST", server.url)
+        assert ollama.version() == VERSION
+    assert ollama.version() == ""

@@ -27,6 +27,7 @@ class Fake:
     said: Sequence[str] = tuple(TRAINED.answers)
     form: str = "gguf"
     name: str = "fake"
+    file: str = "a.gguf"
 
     def prompts(self, texts: Sequence[str]) -> Sequence[Prompt] | None:
         assert texts == TEXTS
@@ -44,7 +45,7 @@ def _parity(*readers: parity.Reader | str) -> Parity:
 def test_what_reads_and_answers_alike_is_the_same() -> None:
     found = _parity(Fake(form="merged"))
     assert [(one.template, one.equal, one.asked, one.differences) for one in found.readings] == [("same", 3, 3, ())]
-    check_published(found, "merged")
+    check_published(found, "merged", ["a.gguf"])
 
 
 def test_an_answer_that_differs_is_counted_and_shown_and_may_be_published() -> None:
@@ -54,7 +55,7 @@ def test_an_answer_that_differs_is_counted_and_shown_and_may_be_published() -> N
         Difference("And the Chair?", "A chair, 4 legs.", "A chair, 3 legs.", 9),
         Difference("E o Copo, é de quê?", "Um copo.", "Um copo. Azul.", 8),
     )
-    check_published(found, "gguf")
+    check_published(found, "gguf", ["a.gguf"])
 
 
 def test_a_character_that_was_cut_is_no_difference() -> None:
@@ -84,14 +85,25 @@ def test_a_template_is_judged_by_the_tokens_that_it_gives(
 def test_a_form_that_anybody_reads_otherwise_is_refused() -> None:
     found = _parity(Fake(), Fake(read=[[1, 2, 3], [1, 9], [5]], name="Ollama, mine"), Fake(form="merged"))
     with pytest.raises(InputError, match=r"refused: .* gguf form, read by Ollama, mine, .* token 1 on: 9 instead of 4"):
-        check_published(found, "gguf")
-    check_published(found, "merged")
+        check_published(found, "gguf", ["a.gguf"])
+    check_published(found, "merged", ["a.gguf"])
 
 
-@pytest.mark.parametrize("reader", [Fake(read=None), Fake(read=[3, 2, 1]), Fake(form="merged"), "not installed"])
-def test_without_a_proof_nothing_counts_as_published(reader: parity.Reader | str) -> None:
-    with pytest.raises(InputError, match="refused: nothing has shown that the gguf form reads as the trained model"):
-        check_published(_parity(reader), "gguf")
+@pytest.mark.parametrize(
+    "reader",
+    [Fake(read=None), Fake(read=[3, 2, 1]), Fake(form="merged"), Fake(file="b.gguf"), Fake(file=""), "not installed"],
+)
+@pytest.mark.parametrize("files", [["a.gguf"], ["b.gguf", "a.gguf"]])
+def test_without_a_proof_of_each_file_nothing_counts_as_published(
+    reader: parity.Reader | str, files: list[str]
+) -> None:
+    with pytest.raises(InputError, match=r"refused: nothing has shown that a\.gguf reads as the trained model"):
+        check_published(_parity(reader), "gguf", files)
+
+
+def test_a_form_that_is_not_there_is_not_proven() -> None:
+    with pytest.raises(InputError, match="refused: nothing has shown that merged reads as the trained model"):
+        check_published(_parity(Fake()), "merged", [])
 
 
 def test_who_cannot_read_is_named_with_the_reason() -> None:

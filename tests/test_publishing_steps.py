@@ -115,6 +115,45 @@ def test_what_was_published_is_loaded_and_answers_as_the_trained_model(made: Mad
     assert vetting.load(fetched, RECIPE.base_model).ask(question) == trained
 
 
+def test_another_recipe_than_the_runs_is_not_told_of(run: Run, hub: Hub, tmp_path: Path) -> None:
+    other = named("demo-reasoning")
+    for form in ("merged", "rows"):
+        with pytest.raises(InputError, match="belongs to another recipe"):
+            steps.publish(run, other, form, "ana/kettles", dry_run=True)
+    with pytest.raises(InputError, match="belongs to another recipe"):
+        steps.write_card(run, other, "merged")
+    with pytest.raises(InputError, match="needs what step 'clean' finds out"):
+        steps.write_card(Run(tmp_path / "none"), other, "merged")
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_form_that_was_not_made_says_how_to_make_it(walked: Run, tmp_path: Path) -> None:
+    run = Run(Path(shutil.copytree(walked.folder, tmp_path / "run")))
+    for form, verb in (("merged", "merge"), ("gguf", "gguf")):
+        with pytest.raises(InputError, match=f"no {form} model yet: make it first, by `amazon-ft publish {verb} --run"):
+            steps.publish(run, RECIPE, form, "ana/kettles", dry_run=True)
+    with pytest.raises(InputError, match="no adapter model yet: make it first, by `amazon-ft publish pack --run"):
+        steps.write_card(run, RECIPE, "adapter")
+    with pytest.raises(InputError, match="'a/b/c' is no name on the Hub"):
+        steps.publish(run, RECIPE, "adapter", "a/b/c", dry_run=True)
+    assert not run.published.exists()
+
+
+def test_a_modelfile_is_published_with_the_derived_template(run: Run, hub: Hub) -> None:
+    path = steps.write_modelfile(run, RECIPE, "f16")
+    derived = path.read_text(encoding="utf-8")
+    path.write_text(derived.replace("<|end|>", "<|pad|>"), encoding="utf-8")
+    steps.publish(run, RECIPE, "gguf", "ana/kettles")
+    assert hub.repos["ana/kettles"].files["Modelfile"].decode() == derived
+
+
+def test_what_others_are_made_from_is_made_first(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = list[str]()
+    monkeypatch.setattr(steps.forms, "_one_gguf", lambda run, recipe, name: made.append(name))
+    steps.gguf(run, RECIPE, ("Q4_K_M", "q8_0", "F16"))
+    assert made == ["f16", "q4_k_m", "q8_0"]
+
+
 def test_rows_are_published_as_a_data_set(run: Run, hub: Hub) -> None:
     steps.publish(run, RECIPE, "rows", "ana/rows")
     assert set(hub.repos["datasets/ana/rows"].files) == {
@@ -135,6 +174,13 @@ def test_an_unchecked_form_is_refused(run: Run, hub: Hub) -> None:
     with pytest.raises(InputError, match="was not checked as it is now: do `amazon-ft publish check --run"):
         steps.publish(run, RECIPE, "merged", "ana/kettles")
     assert hub.asked == []
+
+
+def test_a_command_to_go_on_with_holds_for_a_folder_with_spaces(run: Run) -> None:
+    spaced = Run(run.folder.rename(run.folder.with_name("meus dados")))
+    (spaced.publication("merged") / "recipe.json").write_text("{}")
+    with pytest.raises(InputError, match=r"do `amazon-ft publish check --run '.*meus dados'` first\."):
+        steps.publish(spaced, RECIPE, "merged", "ana/kettles")
 
 
 def test_a_form_that_changed_since_it_was_checked_is_refused(run: Run, hub: Hub) -> None:
@@ -185,6 +231,8 @@ def test_a_base_that_cannot_be_had_says_how_to_go_on(walked: Run, tmp_path: Path
 def test_what_was_not_trained_here_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="do the step 'train' first"):
         steps.pack_adapter(Run(tmp_path / "run"), RECIPE)
+    with pytest.raises(InputError, match="do the step 'train' first"):
+        steps.check_answers(Run(tmp_path / "run"), RECIPE)
     with pytest.raises(InputError, match="trained by a hosted job"):
         steps.merge(Run(tmp_path / "other"), named("gpt-4o-mini-chat"))
 

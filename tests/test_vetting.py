@@ -154,6 +154,20 @@ def test_a_base_of_no_recipe_must_be_named(tmp_path: Path) -> None:
     assert vetting.load(folder, here).ask(QUESTION) == answer(recipe())
 
 
+@pytest.mark.parametrize("told", ["Amazon-FT/tiny-llama", "amazon-ft/tiny-Llama", TINY_LLAMA.replace("t", "T")])
+def test_what_is_loaded_is_never_a_strangers_spelling_of_a_name(told: str, folder: Path) -> None:
+    changed(folder / CONFIG, base_model_name_or_path=told)
+    changed(folder / RECIPE, base_model=told)
+    assert vetting.check(folder).recipe.base_model == TINY_LLAMA
+
+
+def test_a_hosted_base_is_no_base_of_an_adapter(folder: Path) -> None:
+    hosted = RECIPES["gpt-4o-mini-chat"].base_model
+    changed(folder / CONFIG, base_model_name_or_path=hosted)
+    changed(folder / RECIPE, base_model=hosted)
+    assert "that of no recipe here" in vetting.faults(folder)[0]
+
+
 def test_an_adapter_of_another_shape_is_refused_in_words(folder: Path, tmp_path: Path) -> None:
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -209,6 +223,18 @@ def test_refuses_links_to_elsewhere(folder: Path, tmp_path: Path) -> None:
     (folder / WEIGHTS).symlink_to(tmp_path / "elsewhere")
     assert vetting.faults(folder)[0] == f"{WEIGHTS} is a link to somewhere outside the folder: delete it."
     assert vetting.faults(folder, inside=tmp_path) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes among files, and few links")
+def test_refuses_what_is_no_plain_file(folder: Path) -> None:
+    os.mkfifo(folder / "special_tokens_map.json")  # reading it would wait for ever
+    assert vetting.faults(folder) == ["special_tokens_map.json is no plain file: delete it."]
+    (folder / "special_tokens_map.json").unlink()
+    (folder / "a").symlink_to("a")
+    assert vetting.faults(folder) == ["a is no plain file: delete it."]
+    (folder / "a").unlink()
+    (folder / "x.json").mkdir()
+    assert vetting.faults(folder) == []
 
 
 def test_refuses_a_tokenizer_that_needs_code(folder: Path) -> None:
@@ -325,6 +351,16 @@ def test_fetches_only_what_is_safe_and_loads_it(hub: Hub, tmp_path: Path) -> Non
     fetched = {path.name for path in (tmp_path / "cache").rglob("snapshots/*/*")}
     assert {CONFIG, WEIGHTS, RECIPE} <= fetched
     assert not fetched & {"training_args.bin", "modeling.py", "model.gguf", "README.md"}
+
+
+def test_what_was_fetched_is_loaded_again_without_a_network(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    vetting.vetted("ana/kettles")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    hub.asked.clear()
+    assert vetting.vetted("ana/kettles").recipe == recipe()
+    assert not hub.asked
+    with pytest.raises(InputError, match="HF_HUB_OFFLINE is set, and ana/other is not whole in"):
+        vetting.vetted("ana/other")
 
 
 def test_what_was_fetched_is_vetted(hub: Hub) -> None:

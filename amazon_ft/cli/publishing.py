@@ -1,4 +1,4 @@
-"""The verb that publishes: pack, merge, gguf, check, ollama, card, hub, rows."""
+"""The verb that publishes: pack, merge, gguf, check, ollama, card, hub."""
 
 from __future__ import annotations
 
@@ -32,11 +32,18 @@ def add(verbs: Verbs) -> None:
     card = verb(inner, "card", _card, "write the card of a form from what was measured")
     card.add_argument("form", choices=FORMS)
     card.add_argument("--name", metavar="OWNER/NAME", default=NAME, help="where it will be found")
+    _quote(card)
     hub = verb(inner, "hub", _hub, "send a form with its card to the Hugging Face Hub, private by default")
     hub.add_argument("form", choices=(*FORMS, "rows"), help="rows: the prompts, as a data set")
     hub.add_argument("name", metavar="OWNER/NAME")
     hub.add_argument("--public", action="store_true", help="for everybody")
     hub.add_argument("--dry-run", action="store_true", help="show what would be sent, and stop")
+    _quote(hub)
+
+
+def _quote(parser: argparse.ArgumentParser) -> None:
+    help_ = "let the card show texts of your catalogue's products, if you may publish them"
+    parser.add_argument("--quote", action="store_true", help=help_)
 
 
 def _pack(asked: argparse.Namespace) -> None:
@@ -87,11 +94,11 @@ def _ollama(asked: argparse.Namespace) -> None:
 def _card(asked: argparse.Namespace) -> None:
     from amazon_ft import steps
 
-    print(steps.write_card(*chosen(asked), asked.form, asked.name))
+    print(steps.write_card(*chosen(asked), asked.form, asked.name, quote=asked.quote))
 
 
 def _hub(asked: argparse.Namespace) -> None:
     from amazon_ft import steps
 
-    address = steps.publish(*chosen(asked), asked.form, asked.name, private=not asked.public, dry_run=asked.dry_run)
-    print(address)
+    how = {"private": not asked.public, "dry_run": asked.dry_run, "quote": asked.quote}
+    print(steps.publish(*chosen(asked), asked.form, asked.name, **how))

@@ -25,7 +25,6 @@ PARTS = (
 )
 LEFT_OUT: Mapping[str, Any] = {
     "name": "",
-    "made_from": "",  # the merged model on the Hub of which a GGUF file was made
     "languages": ("en",),
     "files": {},  # bytes by name of the GGUF files
     "modelfile": False,
@@ -46,6 +45,7 @@ WHAT = {
     "gguf": "a GGUF file, for llama.cpp and Ollama, of a LoRA adapter merged into",
 }
 LIBRARY = {"adapter": "peft", "merged": "transformers", "gguf": "gguf"}
+HOME = "https://github.com/amazon-ft/amazon-ft"
 CONTEXT = 2048  # tokens; llama-cpp-python's own 512 would cut
 
 
@@ -59,6 +59,7 @@ def write_card(folder: Path, about: Mapping[str, Any]) -> Path:
         about=told,
         front=markdown.front(_front(told)),
         what=WHAT[told["form"]],
+        home=HOME,
         lines=_lines(told),
         plain=_is_plain(told),
         findings=findings(told["scores"], told["intervals"]),
@@ -79,7 +80,7 @@ def _told(about: Mapping[str, Any]) -> dict[str, Any]:
     if about["base"]["where"] not in PLACES:
         raise InputError(f"where {about['base']['where']!r} is not one of {', '.join(PLACES)}.")
     bases = [about["base"]["name"]] if about["base"]["where"] == "hub" else []
-    for name in (about["repo_id"], *bases, *filter(None, [about.get("made_from")])):
+    for name in (about["repo_id"], *bases):
         checked_name(name)
     if about["form"] == "gguf" and not about.get("files"):
         raise InputError("the card of a GGUF model needs its files, with their bytes: make one first.")
@@ -99,15 +100,11 @@ def _front(about: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _lineage(about: Mapping[str, Any]) -> dict[str, str]:
-    """Name what the model was made from in the Hub's words, if that is there.
-
-    A GGUF file is a quantised version of the merged model alone: of the base model it would be a lie.
-    """
-    if about["form"] == "gguf" and about["made_from"]:
-        return {"base_model": about["made_from"], "base_model_relation": "quantized"}
+    """Name what the model was made from in the Hub's words, if that is there."""
     if about["base"]["where"] != "hub":
         return {}
-    relation = "adapter" if about["form"] == "adapter" else "finetune"  # the Hub's "merge" is one of several models
+    # The Hub's "merge" is one of several models, its "quantized" one that was not trained further.
+    relation = "adapter" if about["form"] == "adapter" else "finetune"
     return {"base_model": about["base"]["name"], "base_model_relation": relation}
 
 

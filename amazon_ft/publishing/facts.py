@@ -14,10 +14,10 @@ from amazon_ft.comparison import SETS, named
 from amazon_ft.files import InputError, digest, read_jsonl
 from amazon_ft.products import Product, normalised
 from amazon_ft.prompts import Example, Question
-from amazon_ft.publishing.forms import form_of
+from amazon_ft.publishing.forms import FORMS, form_of
 from amazon_ft.recipes import RECIPES, RULES, TINY_LLAMA, Recipe
 from amazon_ft.retrieval.wording import language
-from amazon_ft.runs import SPLITS, Run, manifest
+from amazon_ft.runs import SPLITS, Run, hashed, manifest
 from amazon_ft.sample import catalogue
 from amazon_ft.sources.reading import BUNDLED
 
@@ -27,24 +27,23 @@ LONGEST = 600  # characters of an answer that are shown
 STEPS = ("clean", "format", "train", "compare")
 
 
-def facts(
-    run: Run, recipe: Recipe, form: str, repo_id: str, *, quote: bool = False, made_from: str = ""
-) -> dict[str, Any]:
+def facts(run: Run, recipe: Recipe, form: str, repo_id: str, *, quote: bool = False) -> dict[str, Any]:
     """Gather all that card.write_card needs to know of one form of a run's model, to be found as `repo_id`.
 
-    Texts of a real catalogue's products are told only if `quote` says so, for their licence is not known. `made_from`
-    names the merged model on the Hub of which a GGUF file was made. Raises InputError for a step that is not done.
+    Texts of a real catalogue's products are told only if `quote` says so, for their licence is not known. Raises
+    InputError for a step that is not done, for files that are not what their step wrote, and for scores of another
+    adapter than the one that is there.
     """
     folder, done = run.publication(form_of(form).name), manifest(run)["steps"]
     if missing := [step for step in STEPS if step not in done]:
         raise InputError(f"the card needs what step {missing[0]!r} finds out about {run.folder}: do that step first.")
+    _check_own(run, done)
     invented = digest(catalogue.cached()) in done["clean"]["inputs"].values()
     table = read_jsonl(run.answers)
     return {
         "form": form,
         "repo_id": repo_id,
-        "made_from": made_from,
-        "base": {"name": recipe.base_model, "where": _where(recipe.base_model)},
+        "base": _base(recipe, form, done),
         "recipe": json.loads(json.dumps(recipe.as_dict())),
         "asking": asking(recipe),
         "question": _question(recipe, table, invented or quote),
@@ -57,13 +56,44 @@ def facts(
         "quoted": invented or quote,
         "invented": invented,
         "by_rules": recipe.reasoning is not None and recipe.reasoning.server == RULES,
-        "parity": _read(run.parity) if run.parity.exists() else {},
+        "parity": _parity(run, form, done),
         "files": {path.name: path.stat().st_size for path in sorted(folder.glob("*.gguf"))},
         "modelfile": (folder / "Modelfile").exists(),
         "version": done["train"]["versions"]["amazon-ft"],
         "versions": done["train"]["versions"],
         "commit": done["train"]["commit"] or "",
         "commands": _commands(recipe, done, BUNDLED if invented else ""),
+    }
+
+
+def _check_own(run: Run, done: Mapping[str, Any]) -> None:
+    scored = done["compare"]["inputs"][run.adapter.name]
+    files = [run.adapter, run.training_log, run.cleaning, run.answers, run.scores, run.intervals]
+    if hashed(run, files)[run.adapter.name] != scored:
+        raise InputError(
+            f"{run.scores} tells of another adapter than the one in {run.adapter}: compare anew in another run folder."
+        )
+
+
+def _base(recipe: Recipe, form: str, done: Mapping[str, Any]) -> dict[str, str]:
+    """Tell what the adapter goes onto, or what it was merged into; a folder's path is nobody else's business."""
+    merged = done.get("merge", {"settings": {}})["settings"] if form != "adapter" else {}
+    name = merged.get("base", recipe.base_model)
+    where = _where(name)
+    return {"name": Path(name).name if where == "folder" else name, "where": where}
+
+
+def _parity(run: Run, form: str, done: Mapping[str, Any]) -> dict[str, Any]:
+    """Tell how the form, as it lies there now, answered beside the trained model; nothing where it was not asked."""
+    folder, checked = run.publication(form), done.get("check", {"inputs": {}})["inputs"]
+    files = sorted(folder.glob("*.gguf")) if form == "gguf" else [folder] if folder.exists() else []
+    if not files or any(digest(path) != checked.get(path.name) for path in files):
+        return {}
+    told = _read(run.parity)
+    others = FORMS.keys() - {form} if form == "gguf" else told["absent"].keys() - {form}
+    return {
+        "readings": [one for one in told["readings"] if one["form"] == form],
+        "absent": {name: why for name, why in told["absent"].items() if name not in others},
     }
 
 

@@ -27,7 +27,8 @@ def fetch(repo_id: str, patterns: Sequence[str], most: int = MOST) -> Path:
         size = sum(file.size or 0 for file in wanted)
         if size > most:
             raise InputError(f"{repo_id} holds {size:,} bytes, and at most {most:,} are fetched: take a smaller model.")
-        return Path(snapshot_download(repo_id, revision=info.sha, allow_patterns=list(patterns)))
+        # By name and not by commit, which the cache would not find again without a network.
+        return Path(snapshot_download(repo_id, allow_patterns=list(patterns)))
 
 
 @contextmanager

@@ -22,7 +22,8 @@ def main() -> None:
     sys.path[:0] = [folder, f"{folder}/gguf-py"]
     base = importlib.import_module("conversion.base")
     converter = importlib.import_module("convert_hf_to_gguf")
-    named = base.TextModel.get_vocab_base_pre
+    writer = importlib.import_module("gguf").GGUFWriter
+    named, put, begins = base.TextModel.get_vocab_base_pre, writer.add_add_bos_token, told_bos(Path(sys.argv[1]))
 
     def pre_tokenizer(model: Any, tokenizer: Any) -> str:
         # llama.cpp knows a tokenizer by the digest of what it makes of one text, so a new vocabulary is unknown.
@@ -36,8 +37,19 @@ def main() -> None:
                 "tokenizer it knows, or a newer llama.cpp through LLAMA_CPP."
             )
 
-    base.TextModel.get_vocab_base_pre = pre_tokenizer
+    def add_bos(gguf: Any, value: bool) -> None:
+        # llama.cpp would follow the post-processor, which puts BOS before plain texts, not before every chat.
+        put(gguf, value if begins is None else begins)
+
+    base.TextModel.get_vocab_base_pre, writer.add_add_bos_token = pre_tokenizer, add_bos
     converter.main()
+
+
+def told_bos(model: Path) -> bool | None:
+    """Read whether a model's tokenizer_config.json says that a prompt begins with BOS; None where it does not say."""
+    path = model / "tokenizer_config.json"
+    told = json.loads(path.read_text(encoding="utf-8")).get("add_bos_token") if path.exists() else None
+    return told if isinstance(told, bool) else None
 
 
 def splits_alike(path: Path) -> bool:

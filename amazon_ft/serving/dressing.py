@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,11 +16,12 @@ from amazon_ft.files import write_json
 from amazon_ft.prompts import stop_token_id
 from amazon_ft.recipes import Generation, Recipe
 from amazon_ft.serving import templates
+from amazon_ft.serving.kinds import PIECES
 
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
 TEMPLATE, TOKENIZER = "chat_template.jinja", "tokenizer_config.json"
-VOCABULARY = "tokenizer.model"  # which llama.cpp reads where a model has one, and Transformers no longer writes
+UNNAMED, LONGEST = re.compile(r"[^\w.-]+"), 100  # what a folder's name does without, and its characters
 
 
 def dress(folder: Path, adapter: Path, recipe: Recipe, base: Path | None = None) -> None:
@@ -29,8 +32,8 @@ def dress(folder: Path, adapter: Path, recipe: Recipe, base: Path | None = None)
     reads = tokenizer(adapter)
     reads.chat_template = templates.chat_template(recipe, reads)
     reads.save_pretrained(folder)
-    if base and (base / VOCABULARY).exists():
-        shutil.copy(base / VOCABULARY, folder / VOCABULARY)
+    if base and (base / PIECES).exists():
+        shutil.copy(base / PIECES, folder / PIECES)
     write_json(folder / "generation_config.json", decoding(recipe, reads))
     write_json(folder / "recipe.json", recipe.as_dict())
 
@@ -46,28 +49,49 @@ def pack(folder: Path, adapter: Path, recipe: Recipe) -> None:
 
 @contextmanager
 def for_gguf(source: Path, recipe: Recipe) -> Iterator[Path]:
-    """Give a merged model's folder, within the block, with chat template and BOS as llama.cpp needs them.
+    """Give a merged model's folder, within the block, with name, chat template, BOS and tokens as llama.cpp needs them.
 
-    A GGUF file stays as it is: it has both already.
+    A GGUF file stays as it is: it has them already.
     """
     if not source.is_dir():
         yield source
         return
-    begins = bool(templates.opening(recipe, tokenizer(source)))
-    config = json.loads((source / TOKENIZER).read_text(encoding="utf-8"))
-    own = {TEMPLATE: gguf_template(source, recipe), TOKENIZER: json.dumps({**config, "add_bos_token": begins})}
+    own = {TEMPLATE: gguf_template(source, recipe), TOKENIZER: json.dumps(_told(source, recipe))}
     with TemporaryDirectory() as temporary:
+        folder = Path(temporary, UNNAMED.sub("-", f"{recipe.name}-{Path(recipe.base_model).name}")[:LONGEST])
+        folder.mkdir()
         for file in source.iterdir():
             if file.name not in own:
-                Path(temporary, file.name).symlink_to(file.resolve())
+                _linked(folder / file.name, file.resolve())
         for name, text in own.items():
-            Path(temporary, name).write_text(text, encoding="utf-8")
-        yield Path(temporary)
+            (folder / name).write_text(text, encoding="utf-8")
+        yield folder
 
 
-def gguf_template(merged: Path, recipe: Recipe) -> str:
-    """Write the chat template that a GGUF file of this merged model must bring."""
-    return templates.chat_template(recipe, tokenizer(merged), for_gguf=True)
+def gguf_template(trained: Path, recipe: Recipe) -> str:
+    """Write the chat template that a GGUF file of a trained adapter, or of its merged model, must bring."""
+    return templates.chat_template(recipe, tokenizer(trained), for_gguf=True)
+
+
+def _told(source: Path, recipe: Recipe) -> dict[str, Any]:
+    """Give what tokenizer_config.json must say: BOS, and beside a SentencePiece vocabulary the tokens added to it."""
+    reads = tokenizer(source)
+    told = {**json.loads((source / TOKENIZER).read_text(encoding="utf-8"))}
+    told["add_bos_token"] = bool(templates.opening(recipe, reads))
+    if (source / PIECES).exists():
+        added = reads.added_tokens_decoder.items()  # which Transformers no longer writes here
+        told["added_tokens_decoder"] = {str(id_): token.__getstate__() for id_, token in added}
+    return told
+
+
+def _linked(path: Path, file: Path) -> None:
+    """Put a file under another path, copied only where the system allows no link: Windows may not, nor another disk."""
+    for link in (os.symlink, os.link):
+        try:
+            return link(file, path)
+        except OSError:
+            continue
+    shutil.copy(file, path)
 
 
 def tokenizer(folder: Path) -> Any:

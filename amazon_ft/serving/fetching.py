@@ -27,7 +27,7 @@ def fetch(folder: Path) -> None:
     """
     part = cache() / "downloads" / f"{NAME}.part"
     with alone(part, f"another process is fetching {NAME} now: wait until it has finished."):
-        if folder.exists():
+        if (folder / WANTED[0]).is_file():
             return  # another process has done it
         _download(part)
         if (found := _digest(part)) != SHA256:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from amazon_ft.merging.weights import of_model
 BLOCK, SMALL_BLOCK = 256, 32  # weights of a row that are quantised together
 EVEN = 8.5  # bits where a row is no multiple of BLOCK: llama.cpp then takes a kind of small blocks, Q8_0 at most
 WORDS = ("model.embed_tokens.weight", "token_embd.weight")
+PIECES = "tokenizer.model"  # a SentencePiece vocabulary with the scores that llama.cpp splits by
 HEAD = ("lm_head.weight", "output.weight")
 
 
@@ -85,6 +87,22 @@ def chat_template(path: Path) -> str:
     if field is None:
         raise InputError(f"{path} brings no chat template: have it made anew from a folder with chat_template.jinja.")
     return str(field.contents())
+
+
+def vocabulary(path: Path) -> tuple[str, list[str]]:
+    """Read how a GGUF file splits text, llama for SentencePiece, and its tokens in order; raise InputError if torn."""
+    fields = [opened(path).get_field(f"tokenizer.ggml.{name}") for name in ("model", "tokens")]
+    if None in fields:
+        raise InputError(f"{path} brings no tokenizer: have it made anew.")
+    return str(fields[0].contents()), list(map(str, fields[1].contents()))
+
+
+def lacks_pieces(model: Path) -> bool:
+    """Tell whether a model's folder has a SentencePiece vocabulary without the file that llama.cpp needs of it."""
+    tokenizer = model / "tokenizer.json"
+    if not tokenizer.exists() or (model / PIECES).exists():
+        return False
+    return bool(json.loads(tokenizer.read_text(encoding="utf-8"))["model"].get("byte_fallback"))
 
 
 def opened(path: Path) -> Any:

@@ -71,15 +71,22 @@ def make(name: str, source: Path, path: Path) -> None:
 def convert(model: Path, path: Path, name: str) -> None:
     """Write the merged model of a folder as GGUF through llama.cpp's converter: f32, f16, bf16 or q8_0.
 
-    Raises InputError if the folder holds code, the disk does not hold the file, or the converter fails.
+    Raises InputError if the folder holds code, lacks what llama.cpp splits text by, the disk does not hold the file, or
+    the converter fails.
     """
     made = _one_of(name, converted=True)
     if code := sorted(model.glob("*.py")):
         raise InputError(f"{code[0]} is code, which the converter would run: take a model that brings none.")
+    if kinds.lacks_pieces(model):
+        raise InputError(
+            f"{model} has no {kinds.PIECES}, without which llama.cpp would split text otherwise than training did: "
+            "copy the base model's into it."
+        )
     need_room(path.name, {path: kinds.from_folder(model, made)})
     script = [sys.executable, "-P", str(HERE / "convert_to_gguf.py"), str(converter())]
     with replacing(path) as temporary:
-        _run([*script, str(model), "--outfile", str(temporary), "--outtype", made.name], path, temporary)
+        named = ["--outtype", made.name, "--model-name", model.name]  # llama.cpp knows Phi-3's white space by that name
+        _run([*script, str(model), "--outfile", str(temporary), *named], path, temporary)
 
 
 def quantize(source: Path, path: Path, name: str) -> None:
@@ -101,9 +108,8 @@ def quantiser() -> list[str]:
     Raises InputError, with both ways, if there is neither.
     """
     checkout = _checkout()
-    built = [checkout / place / QUANTISER for place in ("build/bin", "")] if checkout else []
-    there = next((str(path) for path in built if path.is_file()), None) or shutil.which(QUANTISER)
-    if there:
+    built = [str(checkout / place) for place in ("build/bin", "build/bin/Release", "")] if checkout else []
+    if there := shutil.which(QUANTISER, path=os.pathsep.join([*built, os.environ.get("PATH", os.defpath)])):
         return [there]
     if reason := absent():
         raise InputError(
@@ -146,7 +152,14 @@ def _run(command: Sequence[str], path: Path, temporary: Path) -> None:
     with log.open("wb") as said:
         ended = subprocess.run(command, stdout=said, stderr=subprocess.STDOUT, env={**os.environ, **OFFLINE})
     if ended.returncode or not temporary.is_file():
-        lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
-        telling = next((line.strip() for line in reversed(lines) if line.strip()), f"exit {ended.returncode}")
+        telling = _telling(log, ended.returncode)
         raise InputError(f"llama.cpp could not make {path.name} ({telling[:TELLING].rstrip('.')}): see {log}.")
     log.unlink()
+
+
+def _telling(log: Path, code: int) -> str:
+    """Give what tells best why llama.cpp failed: the signal that ended it, else its last line."""
+    if code < 0:
+        return f"ended by signal {-code}, as where memory is short"
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return next((line.strip() for line in reversed(lines) if line.strip()), f"exit {code}")

@@ -100,6 +100,14 @@ def absent(name: str) -> str:
     return "" if there else f"Ollama at {host().place} has no model {name}"
 
 
+def version() -> str:
+    """Give the version of the Ollama that answers; empty where none does."""
+    try:
+        return str(_call("/api/version", None, LOOK).get("version", ""))
+    except InputError:
+        return ""
+
+
 def _told(name: str, text: str, options: Mapping[str, object]) -> Told:
     answer = _call("/api/generate", {"model": name, "prompt": text, "stream": False, "options": {**options}}, ANSWER)
     if "response" not in answer:

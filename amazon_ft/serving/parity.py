@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -24,6 +24,10 @@ class Reader(Protocol):
     @property
     def form(self) -> str:
         """Name the form that is read: adapter, merged or gguf."""
+
+    @property
+    def file(self) -> str:
+        """Name the file or folder of that form; nothing where it cannot be known, as of a model that Ollama has."""
 
     def prompts(self, texts: Sequence[str]) -> Sequence[Prompt] | None:
         """Give the token ids that its own template makes of each text as a lone user turn; None if it does not tell."""
@@ -68,6 +72,7 @@ class Reading:
     seconds: float
     place: int | None = None  # the token from which on a template differs
     why: str = ""  # how it differs
+    file: str = ""  # that was read
     differences: tuple[Difference, ...] = ()
 
     def row(self) -> dict[str, str]:
@@ -125,8 +130,8 @@ def compare(trained: Trained, readers: Mapping[str, Reader | str]) -> Parity:
     return Parity(tuple(readings), absent)
 
 
-def check_published(parity: Parity, form: str) -> None:
-    """Raise InputError unless somebody reads this form with exactly the template of training, and nobody otherwise.
+def check_published(parity: Parity, form: str, files: Iterable[str]) -> None:
+    """Raise InputError unless somebody reads each file with exactly the template of training, and nobody otherwise.
 
     Answers may differ, as those of fewer bits do: they are counted, and shown.
     """
@@ -137,9 +142,11 @@ def check_published(parity: Parity, form: str) -> None:
                 f"refused: the template of the {form} form, read by {one.name}, gives other tokens than training's "
                 f"({one.why}): make it anew before it is published."
             )
-    if not any(one.template == SAME for one in own):
+    shown = {one.file for one in own if one.template == SAME}
+    if unread := sorted({*files} - shown) or ([] if shown else [form]):
         raise InputError(
-            f"refused: nothing has shown that the {form} form reads as the trained model: do parity first."
+            f"refused: nothing has shown that {unread[0]} reads as the trained model: do parity first, with "
+            "llama-cpp-python where Transformers cannot tell."
         )
 
 
@@ -153,7 +160,9 @@ def _reading(trained: Trained, reader: Reader) -> Reading:
     )
     seconds = round(time.perf_counter() - started, 1)
     asked = len(trained.texts)
-    return Reading(reader.name, reader.form, verdict, asked - len(found), asked, seconds, place, why, found)
+    return Reading(
+        reader.name, reader.form, verdict, asked - len(found), asked, seconds, place, why, reader.file, found
+    )
 
 
 def _whole(answer: str) -> str:

@@ -34,8 +34,29 @@ class Transformers:
     gguf: Path | None = None
     given: str = ""
 
-    def prompts(self, texts: Sequence[str]) -> list[list[int]]:
-        """Tokenize each text by the folder's chat template, and by the GGUF's if that is not the one it was given."""
+    @property
+    def file(self) -> str:
+        """Name the GGUF file, or the folder."""
+        return (self.gguf or self.folder).name
+
+    def prompts(self, texts: Sequence[str]) -> list[list[int]] | None:
+        """Tokenize each text by the folder's chat template, and by the GGUF's if that is not the one it was given.
+
+        None where llama.cpp may give other tokens of the same GGUF. Raises InputError if it holds other tokens.
+        """
+        prompts = self._prompts(texts)
+        return None if self.gguf and self._split_otherwise(self.gguf, prompts) else prompts
+
+    def _split_otherwise(self, gguf: Path, prompts: list[list[int]]) -> bool:
+        """Tell whether an added token lies within a prompt of a SentencePiece GGUF: llama.cpp puts a space after it."""
+        splits, there = kinds.vocabulary(gguf)
+        added = self._tokenizer.added_tokens_decoder
+        for token, id_ in self._tokenizer.get_vocab().items():
+            if (id_ not in added or added[id_].special) and there[id_ : id_ + 1] != [token]:
+                raise InputError(f"{gguf} has another token {id_} than {token!r} of {self.folder}: have it made anew.")
+        return splits == "llama" and any(not added.keys().isdisjoint(prompt[1:]) for prompt in prompts)
+
+    def _prompts(self, texts: Sequence[str]) -> list[list[int]]:
         template = kinds.chat_template(self.gguf) if self.gguf else None
         template = None if template == self.given else template
         return [
@@ -53,7 +74,7 @@ class Transformers:
     def answers(self, texts: Sequence[str], max_new_tokens: int) -> list[str]:
         """Answer each text greedily, one after the other, until a stop of the folder's generation_config.json."""
         model = self._model()  # gone afterwards: two may not fit
-        return [self._answer(model, prompt, max_new_tokens) for prompt in self.prompts(texts)]
+        return [self._answer(model, prompt, max_new_tokens) for prompt in self._prompts(texts)]
 
     def _answer(self, model: Any, prompt: list[int], max_new_tokens: int) -> str:
         import torch
@@ -110,6 +131,11 @@ class LlamaCpp:
         """Name llama.cpp and the file."""
         return f"llama.cpp, {self.gguf.name}"
 
+    @property
+    def file(self) -> str:
+        """Name the GGUF file."""
+        return self.gguf.name
+
     def prompts(self, texts: Sequence[str]) -> list[list[int]]:
         """Tokenize each text by the file's own template and vocabulary."""
         return [list(map(int, ids)) for ids in self._asked(texts, 0)["prompts"]]
@@ -138,6 +164,7 @@ class Ollama:
     model: str
     bos: int | None = None  # which Ollama reads and does not tell; without it only their number can be compared
     form: str = "gguf"
+    file: str = ""  # Ollama does not tell which one it was made of
 
     @property
     def name(self) -> str:

@@ -19,13 +19,14 @@ from amazon_ft.serving.modelfile import modelfile, takes_adapter
 from amazon_ft.steps.training import local
 from amazon_ft.steps.tuned import tuned
 
+MODELFILE = "Modelfile"
 FORMS = ADAPTER, MERGED, GGUF = "adapter", "merged", "gguf"
 USUAL = ("f16", "q8_0")  # what llama.cpp's converter makes without its quantiser
 
 
 def pack_adapter(run: Run, recipe: Recipe) -> Path:
     """Copy the run's adapter as others get it, with the trained prompt as chat template, and return the folder."""
-    _check_trained(run, recipe)
+    check_trained(run, recipe)
     folder = run.publication(ADAPTER)
 
     def work() -> None:
@@ -43,7 +44,7 @@ def merge(run: Run, recipe: Recipe, base: str = "") -> Path:
     `base` names a folder or a model of the Hub that holds them, where the usual one is not meant. What it takes on
     disk and in memory is printed first. Raises InputError, with the command that goes on, if it cannot be done.
     """
-    _check_trained(run, recipe)
+    check_trained(run, recipe)
     folder, named = run.publication(MERGED), base or bases.usual(recipe.base_model)
     with _going_on(run, "merge", *(["--base", base] if base else [])):
         done = once(
@@ -63,10 +64,10 @@ def gguf(run: Run, recipe: Recipe, kinds: Sequence[str] = USUAL) -> list[Path]:
 
     Raises InputError, with the command that goes on, where one cannot be made; those before it stay.
     """
-    _check_trained(run, recipe)
+    check_trained(run, recipe)
     wanted = [kind(name) for name in kinds]
-    if not all(one.converted for one in wanted) and "f16" not in kinds:
-        wanted.insert(0, KINDS["f16"])  # the others are made from it
+    if not all(one.converted for one in wanted):
+        wanted = [KINDS["f16"], *(one for one in wanted if one.name != "f16")]  # the others are made from it
     for one in wanted:
         with _going_on(run, "gguf", "--kinds", *kinds):
             _one_gguf(run, recipe, one.name)
@@ -89,13 +90,21 @@ def gguf_with_unsloth(run: Run, recipe: Recipe, kinds: Sequence[str] = USUAL) ->
     """
     from amazon_ft import models
 
-    _check_trained(run, recipe)
+    check_trained(run, recipe)
     folder = run.publication(GGUF)
     with _going_on(run, "gguf", "--unsloth", "--kinds", *kinds):
         loaded = models.load(recipe, adapter=run.adapter, backend="unsloth")
         loaded.tokenizer.chat_template = dressing.gguf_template(run.adapter, recipe)
         llama_cpp.with_unsloth(loaded, folder, kinds)
     return folder
+
+
+def check_made(run: Run, form: str) -> None:
+    """Raise InputError, with the command that makes it, unless a form is there."""
+    there = gguf_files(run) if form == GGUF else run.publication(form).exists()
+    if not there:
+        verb = "pack" if form == ADAPTER else "merge" if form == MERGED else "gguf"
+        raise InputError(f"{run.published} holds no {form} model yet: make it first, by `{command(run, verb)}`.")
 
 
 def gguf_files(run: Run) -> list[Path]:
@@ -108,8 +117,8 @@ def write_modelfile(run: Run, recipe: Recipe, name: str = "q8_0", on: str = "") 
 
     Raises InputError if that file is not there, or if Ollama takes no such adapter.
     """
-    _check_trained(run, recipe)
-    path = run.publication(GGUF) / "Modelfile"
+    check_trained(run, recipe)
+    path = run.publication(GGUF) / MODELFILE
     if on:
         _check_carried(run, recipe)
         text = modelfile(recipe, dressing.tokenizer(run.adapter), on, str(run.adapter.resolve()))
@@ -117,6 +126,15 @@ def write_modelfile(run: Run, recipe: Recipe, name: str = "q8_0", on: str = "") 
         text = modelfile(recipe, dressing.tokenizer(run.adapter), ollama.source(_there(run, name), path))
     write_text(path, text)
     return path
+
+
+def renew_modelfile(run: Run, recipe: Recipe) -> None:
+    """Write the Modelfile of a GGUF anew, if there is one, so that the template in it is the derived one."""
+    path = run.publication(GGUF) / MODELFILE
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    for name, one in KINDS.items():
+        if f"./{one.file_name}\n" in text:
+            write_modelfile(run, recipe, name)
 
 
 def ask_ollama(run: Run, recipe: Recipe, model: str, question: str, name: str = "q8_0", on: str = "") -> str:
@@ -129,7 +147,8 @@ def ask_ollama(run: Run, recipe: Recipe, model: str, question: str, name: str = 
     return ollama.ask(model, question) if question else ""
 
 
-def _check_trained(run: Run, recipe: Recipe) -> None:
+def check_trained(run: Run, recipe: Recipe) -> None:
+    """Raise InputError unless the recipe is the run's and its adapter is there, on the base model of its training."""
     claim(run, recipe.as_dict())
     local(recipe)
     tuned(run, recipe).check()
@@ -151,7 +170,7 @@ def _merge(run: Run, recipe: Recipe, base: str) -> None:
 def _check_carried(run: Run, recipe: Recipe) -> None:
     config = json.loads((run.adapter / dressing.CONFIG).read_text(encoding="utf-8"))
     base = bases.sixteen_bit(recipe.base_model).config
-    if reason := takes_adapter(next(iter(base.get("architectures") or [""])), config):
+    if reason := takes_adapter(next(iter(base.get("architectures") or [""])), config, ollama.version()):
         raise InputError(f"{reason}.")
 
 
@@ -172,7 +191,7 @@ def _one_gguf(run: Run, recipe: Recipe, name: str) -> None:
 def _there(run: Run, name: str) -> Path:
     path = run.publication(GGUF) / kind(name).file_name
     if not path.exists():
-        raise InputError(f"{path} is missing: make it first, by `{_command(run, 'gguf', '--kinds', name)}`.")
+        raise InputError(f"{path} is missing: make it first, by `{command(run, 'gguf', '--kinds', name)}`.")
     return path
 
 
@@ -182,10 +201,11 @@ def _going_on(run: Run, *words: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(f"{error} What was made before stays; then go on by `{_command(run, *words)}`.") from error
+        raise InputError(f"{error} What was made before stays; then go on by `{command(run, *words)}`.") from error
 
 
-def _command(run: Run, *words: str) -> str:
+def command(run: Run, *words: str) -> str:
+    """Write the command that does a step of publishing with a run, as a shell reads it."""
     return shlex.join(["amazon-ft", "publish", *words, "--run", str(run.folder)])
 
 

@@ -18,13 +18,13 @@ from amazon_ft.runs import Run, hashed, manifest, record_step, say
 from amazon_ft.serving import dressing, parity, readers
 from amazon_ft.serving.parity import Parity, Trained
 from amazon_ft.steps.asking import Desk
-from amazon_ft.steps.forms import ADAPTER, FORMS, GGUF, MERGED, gguf_files
+from amazon_ft.steps.forms import ADAPTER, FORMS, GGUF, MERGED, check_trained, command, gguf_files
 from amazon_ft.steps.preparing import rows
 
 if TYPE_CHECKING:
     from amazon_ft.generation import Manner
 
-CHECK = "check"
+CHECK, TRAINED = "check", "trained"
 QUESTIONS = 20
 TOKENS = 128  # of an answer: what differs differs early, and thoughts are long
 
@@ -33,14 +33,15 @@ def check_answers(run: Run, recipe: Recipe, questions: int = QUESTIONS, ollama: 
     """Ask the trained model and every form that is there the same questions, greedily, and keep how they compare.
 
     Half the questions are about products that were trained on. `ollama` names a model that Ollama has made of the
-    GGUF. Raises InputError if no form is there yet.
+    GGUF. Raises InputError if nothing was trained, or no form is there yet.
     """
+    check_trained(run, recipe)
     there, inputs = _readers(run, recipe, ollama), hashed(run, [path for form in FORMS for path in _weights(run, form)])
     if not inputs:
         raise InputError(f"{run.published} holds no form of the model yet: pack the adapter, merge it, or write GGUF.")
     able = sorted(name for name, reader in there.items() if not isinstance(reader, str))
-    asked = {"inputs": inputs, "settings": {"questions": questions, "readers": able}}
-    is_known = _is_known(run, asked)
+    asked = {"inputs": inputs, "settings": {"questions": questions, "readers": able, TRAINED: digest(run.adapter)}}
+    is_known = not ollama and _is_known(run, asked)  # what Ollama has by a name may be another model by now
     found = _read(run) if is_known else _compared(run, recipe, there, asked)
     least = min(found.readings, key=lambda reading: reading.equal)
     say(
@@ -51,12 +52,14 @@ def check_answers(run: Run, recipe: Recipe, questions: int = QUESTIONS, ollama: 
 
 def check_proven(run: Run, form: str) -> None:
     """Raise InputError unless a form, as it lies there now, was checked and reads as the trained model."""
-    command = f"`amazon-ft publish check --run {run.folder}`"
-    checked = manifest(run)["steps"].get(CHECK, {"inputs": {}})["inputs"]
-    for path in _weights(run, form):
-        if digest(path) != checked.get(path.name):
-            raise InputError(f"{path} was not checked as it is now: do {command} first.")
-    parity.check_published(_read(run), form)
+    again = f"do `{command(run, CHECK)}` first."
+    checked, weights = manifest(run)["steps"].get(CHECK, {"inputs": {}, "settings": {}}), _weights(run, form)
+    for path in weights:
+        if digest(path) != checked["inputs"].get(path.name):
+            raise InputError(f"{path} was not checked as it is now: {again}")
+    if weights and digest(run.adapter) != checked["settings"].get(TRAINED):
+        raise InputError(f"{run.adapter} is not what {weights[0]} was checked against: {again}")
+    parity.check_published(_read(run), form, [path.name for path in weights])
 
 
 def _weights(run: Run, form: str) -> list[Path]:
