@@ -51,7 +51,7 @@ from amazon_ft.recipes import named
 from amazon_ft.runs import Run
 
 run, recipe = Run(Path(RUN)), named(RECIPE)
-page = steps.demo(run, recipe)  # what is done already is not done again
+page = run.page if run.page.exists() else steps.demo(run, recipe)
 
 # %% [markdown]
 # ## The adapter
