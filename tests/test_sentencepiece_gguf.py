@@ -73,7 +73,7 @@ def test_llama_cpp_reads_the_trained_tokens(recipe: Recipe, base: Path, tmp_path
     added = range(900, 904)
     assert [kinds.vocabulary(path)[1][id_] for id_ in added] == list(ADDED)
     about = {name: kinds.opened(path).get_field(name).contents() for name in (BOS, "general.name")}
-    assert about == {BOS: recipe is TEXT, "general.name": "phi-3-input-output-Phi-3-mini-4k-instruct-bnb-4bit"}
+    assert about == {BOS: recipe is TEXT, "general.name": "Phi-3-mini-4k-instruct-bnb-4bit"}
     whole = readers.gguf(path, merged, dressing.gguf_template(merged, recipe))
     assert isinstance(whole, readers.Transformers)
     # Within a prompt llama.cpp treats an added token in its own way, which Transformers cannot tell of.
@@ -109,3 +109,8 @@ def test_where_there_are_no_links_files_are_copied(
         assert not weights.is_symlink()
     assert (base / "model.safetensors").exists()
     assert not dressed.parent.exists()
+
+
+def test_a_recipes_name_says_nothing_about_the_vocabulary(base: Path, tmp_path: Path) -> None:
+    _, path = _gguf(base, replace(TEXT, name="phi-3", base_model="somebody/other"), tmp_path)
+    assert kinds.opened(path).get_field("general.name").contents() == "other"

@@ -58,7 +58,8 @@ def for_gguf(source: Path, recipe: Recipe) -> Iterator[Path]:
         return
     own = {TEMPLATE: gguf_template(source, recipe), TOKENIZER: json.dumps(_told(source, recipe))}
     with TemporaryDirectory() as temporary:
-        folder = Path(temporary, UNNAMED.sub("-", f"{recipe.name}-{Path(recipe.base_model).name}")[:LONGEST])
+        # The file is called so, and llama.cpp treats tokens in Phi-3's way by this name: it must be the base model's.
+        folder = Path(temporary, UNNAMED.sub("-", Path(recipe.base_model).name)[:LONGEST])
         folder.mkdir()
         for file in source.iterdir():
             if file.name not in own:
