@@ -19,6 +19,7 @@ from amazon_ft.hardware.machine import UNSLOTH_CAPABILITY
 from amazon_ft.hardware.memory import Shape
 from amazon_ft.recipes import TINY_LLAMA, Lora, Recipe
 
+Pair = tuple[Any, Any]  # a model and its tokenizer
 SAMPLED, BLOCKS = 2**16, 256  # bytes a block, and blocks of a file, that tell weights apart
 
 
@@ -94,6 +95,15 @@ def load(recipe: Recipe, *, adapter: Path | None = None, backend: str | None = N
         return Loaded(model, tokenizer, precision, chosen.name, four_bit)
     model = adapters.trained(model, adapter, precision.dtype)
     return Loaded(model, tokenizer, precision, chosen.name, four_bit, fingerprint(recipe.base_model), digest(adapter))
+
+
+def for_export(recipe: Recipe, adapter: Path) -> Loaded:
+    """Load a trained adapter by Unsloth from its own folder, as its saving wants it; raise InputError if it cannot."""
+    machine = hardware.measure()
+    choose_backend(recipe, machine, "unsloth")
+    precision = hardware.precision(machine)
+    model, tokenizer = _with_unsloth(str(adapter), recipe, precision, machine, recipe.load_in_4bit)
+    return Loaded(model, tokenizer, precision, "unsloth", recipe.load_in_4bit)
 
 
 def locate(base_model: str) -> str:
@@ -184,9 +194,7 @@ def _obstacle(recipe: Recipe, machine: Machine) -> str | None:
     return None
 
 
-def _with_unsloth(
-    where: str, recipe: Recipe, precision: Precision, machine: Machine, four_bit: bool
-) -> tuple[Any, Any]:
+def _with_unsloth(where: str, recipe: Recipe, precision: Precision, machine: Machine, four_bit: bool) -> Pair:
     import unsloth  # noqa: F401, I001  before all that it patches
     import torch
     from unsloth import FastLanguageModel
@@ -200,9 +208,7 @@ def _with_unsloth(
     return model, tokenizer
 
 
-def _with_transformers(
-    where: str, recipe: Recipe, precision: Precision, machine: Machine, four_bit: bool
-) -> tuple[Any, Any]:
+def _with_transformers(where: str, recipe: Recipe, precision: Precision, machine: Machine, four_bit: bool) -> Pair:
     from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
     from transformers.utils import logging
 

@@ -93,7 +93,7 @@ def gguf_with_unsloth(run: Run, recipe: Recipe, kinds: Sequence[str] = USUAL) ->
     check_trained(run, recipe)
     folder = run.publication(GGUF)
     with _going_on(run, "gguf", "--unsloth", "--kinds", *kinds):
-        loaded = models.load(recipe, adapter=run.adapter, backend="unsloth")
+        loaded = models.for_export(recipe, run.adapter)
         loaded.tokenizer.chat_template = dressing.gguf_template(run.adapter, recipe)
         llama_cpp.with_unsloth(loaded, folder, kinds)
     return folder
