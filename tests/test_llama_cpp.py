@@ -447,10 +447,21 @@ def test_bytes_are_predicted_from_the_shapes(tmp_path: Path, model: Path) -> Non
 
 def test_only_a_model_that_unsloth_runs_goes_its_way(tmp_path: Path) -> None:
     asked: list[Any] = []
-    model = SimpleNamespace(save_pretrained_gguf=lambda *given, **named: asked.append((given, named)))
-    loaded: Any = SimpleNamespace(model=model, tokenizer="tokenizer", backend="transformers")
+
+    def save(folder: str, tokenizer: str, quantization_method: list[str]) -> None:
+        asked.append((tokenizer, quantization_method))
+        Path(f"{folder}_gguf").mkdir()
+        Path(f"{folder}_gguf", "base.F16.gguf").write_bytes(b"GGUF")
+
+    loaded: Any = SimpleNamespace(
+        model=SimpleNamespace(save_pretrained_gguf=save), tokenizer="tokenizer", backend="transformers"
+    )
     with pytest.raises(InputError, match="run by transformers, not by Unsloth"):
-        llama_cpp.with_unsloth(loaded, tmp_path, ["f16"])
+        llama_cpp.with_unsloth(loaded, tmp_path / "gguf", ["f16"])
     loaded.backend = "unsloth"
-    llama_cpp.with_unsloth(loaded, tmp_path, ["F16", "q4_k_m"])
-    assert asked == [((str(tmp_path), "tokenizer"), {"quantization_method": ["f16", "q4_k_m"]})]
+    llama_cpp.with_unsloth(loaded, tmp_path / "gguf", ["F16"])
+    assert asked == [("tokenizer", ["f16"])]
+    assert (tmp_path / "gguf" / "model-F16.gguf").read_bytes() == b"GGUF"
+    with pytest.raises(InputError, match="Unsloth wrote no q4_k_m"):
+        llama_cpp.with_unsloth(loaded, tmp_path / "gguf", ["q4_k_m"])
+    assert [path.name for path in tmp_path.iterdir()] == ["gguf"]

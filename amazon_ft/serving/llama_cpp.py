@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from amazon_ft.files import InputError, cache, replacing
@@ -120,17 +121,25 @@ def quantiser() -> list[str]:
 
 
 def with_unsloth(loaded: Loaded, folder: Path, names: Sequence[str]) -> None:
-    """Let Unsloth merge a model on its GPU and write it as GGUF kinds, with the llama.cpp that it installs by itself.
+    """Let Unsloth merge a model on its GPU and write it as GGUF kinds into `folder`, with a llama.cpp of its own.
 
-    It needs the network and a compiler, and names folder and files in its own way. Raises InputError if something
-    else than Unsloth runs the model.
+    It looks for that in UNSLOTH_LLAMA_CPP_PATH, else it installs it, for which it needs the network. Raises InputError
+    if something else than Unsloth runs the model, or if a kind was not written.
     """
-    chosen = [kinds.kind(name).name for name in names]
+    chosen = [kinds.kind(name) for name in names]
     if loaded.backend != "unsloth":
         raise InputError(
             f"this model is run by {loaded.backend}, not by Unsloth: merge it, and have the merged one converted."
         )
-    loaded.model.save_pretrained_gguf(str(folder), loaded.tokenizer, quantization_method=chosen)
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder.parent) as temporary:  # files and folders get names of Unsloth's
+        methods = [one.name for one in chosen]
+        loaded.model.save_pretrained_gguf(f"{temporary}/model", loaded.tokenizer, quantization_method=methods)
+        for one in chosen:
+            made = next(Path(temporary).rglob(f"*{one.name.upper()}.gguf"), None)
+            if made is None:
+                raise InputError(f"Unsloth wrote no {one.name}: leave Unsloth out, or choose other kinds.")
+            os.replace(made, folder / one.file_name)
 
 
 def _checkout() -> Path | None:
