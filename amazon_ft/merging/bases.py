@@ -17,7 +17,7 @@ from amazon_ft.hardware.machine import GIB
 from amazon_ft.merging.weights import TORCH, Tensor, of_model, same
 from amazon_ft.remote.snapshots import told
 
-# Whose 16-bit weights the 4-bit ones of a recipe were made from, by the cards of these models on the Hub.
+# Whose 16-bit weights the 4-bit ones of a recipe were made from, by unsloth/models/mapper.py (2026.10.9).
 SIXTEEN_BIT: Mapping[str, str] = {
     "unsloth/Llama-3.2-1B-Instruct-bnb-4bit": "unsloth/Llama-3.2-1B-Instruct",
     "unsloth/tinyllama-chat-bnb-4bit": "unsloth/tinyllama-chat",
