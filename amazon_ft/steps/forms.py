@@ -21,6 +21,7 @@ from amazon_ft.steps.tuned import tuned
 
 MODELFILE = "Modelfile"
 FORMS = ADAPTER, MERGED, GGUF = "adapter", "merged", "gguf"
+MAKES = {ADAPTER: "pack", MERGED: "merge", GGUF: "gguf"}  # the verb that makes a form
 USUAL = ("f16", "q8_0")  # what llama.cpp's converter makes without its quantiser
 
 
@@ -103,8 +104,8 @@ def check_made(run: Run, form: str) -> None:
     """Raise InputError, with the command that makes it, unless a form is there."""
     there = gguf_files(run) if form == GGUF else run.publication(form).exists()
     if not there:
-        verb = "pack" if form == ADAPTER else "merge" if form == MERGED else "gguf"
-        raise InputError(f"{run.published} holds no {form} model yet: make it first, by `{command(run, verb)}`.")
+        made = command(run, MAKES[form])
+        raise InputError(f"{run.published} holds no {form} model yet: make it first, by `{made}`.")
 
 
 def gguf_files(run: Run) -> list[Path]:
